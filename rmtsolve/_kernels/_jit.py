@@ -1,0 +1,39 @@
+"""The one way to compile: `@kernel`.
+
+Kernels are compiled on first call, cached on disk, release the GIL and follow NumPy's rules for division of
+reals. Numba's own cache notices edits of the file that holds a kernel but not of the files that it calls, and
+then serves stale machine code, also after an upgrade. So the cache is stamped here with a digest of every
+file of this package: any edit of any kernel file recompiles.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import pathlib
+
+import numba
+
+# Allowed to reorder sums and contract multiply-adds; nan and inf keep their meaning.
+_REASSOCIATE = {"reassoc", "contract", "arcp", "nsz"}
+
+
+@functools.cache
+def _digest():
+    """Digest of all kernel sources."""
+    digest = hashlib.sha256()
+    for path in sorted(pathlib.Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def kernel(function=None, *, reassociate=False):
+    """Compile `function` lazily with an on-disk cache; `reassociate` only where a benchmark shows that it pays."""
+    if function is None:
+        return functools.partial(kernel, reassociate=reassociate)
+    fastmath = _REASSOCIATE if reassociate else False
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(function)
+    if not numba.config.DISABLE_JIT:
+        # private in numba; tests/unit/test_kernel_cache.py fails if a numba release renames it
+        compiled._cache._cache_file._source_stamp = _digest()
+    return compiled

@@ -1,0 +1,1 @@
+"""Functions of a Gaussian variable: Hermite expansions, exact and certified."""

@@ -1,0 +1,1 @@
+"""Random-matrix models: an equation and a sampler on one object."""

@@ -1,0 +1,1 @@
+"""Self-consistent equations and their solution."""

@@ -1,0 +1,1 @@
+"""Probability measures on the real line, as values."""

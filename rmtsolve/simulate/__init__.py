@@ -1,0 +1,1 @@
+"""Finite-size truth: matrices, trained networks, replicas."""
