@@ -54,6 +54,13 @@ class Ensemble(abc.ABC):
         """Isolated eigenvalues outside the bulk; `p` is the matrix size where the prediction depends on it."""
         return ()
 
+    def finite(self, size: int) -> Ensemble:
+        """The same model with the ratio and the population counts that a matrix of this size really has.
+
+        A finite matrix is to be compared with this one: counting errors are then of order ``log(size)``.
+        """
+        return self
+
     @abc.abstractmethod
     def sample(self, size: int, rng: np.random.Generator) -> NDArray[Any]:
         """One self-adjoint matrix of the model, shape (size, size)."""
