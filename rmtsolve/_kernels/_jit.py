@@ -2,8 +2,8 @@
 
 Kernels are compiled on first call, cached on disk, release the GIL and follow NumPy's rules for division of
 reals. Numba's own cache notices edits of the file that holds a kernel but not of the files that it calls, and
-then serves stale machine code, also after an upgrade. So the cache is stamped here with a digest of every
-file of this package: any edit of any kernel file recompiles.
+then serves stale machine code, also after an upgrade. So the cache is stamped here with a digest of the kernel's
+file and of every file of this package that it imports, directly or not: an edit recompiles what it touches, no more.
 """
 
 from __future__ import annotations
@@ -11,19 +11,27 @@ from __future__ import annotations
 import functools
 import hashlib
 import pathlib
+import re
 
 import numba
 
 # Allowed to reorder sums and contract multiply-adds; nan and inf keep their meaning.
 _REASSOCIATE = {"reassoc", "contract", "arcp", "nsz"}
+_IMPORT = re.compile(rb"^from \.(\w+) import", re.MULTILINE)
 
 
 @functools.cache
-def _digest():
-    """Digest of all kernel sources."""
+def _digest(path):
+    """Digest of the kernel file `path` and all kernel files it imports."""
+    sources, todo = {}, [path]
+    while todo:
+        file = todo.pop()
+        if file not in sources:
+            sources[file] = file.read_bytes()
+            todo += [file.with_name(f"{name.decode()}.py") for name in _IMPORT.findall(sources[file])]
     digest = hashlib.sha256()
-    for path in sorted(pathlib.Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    for file in sorted(sources):
+        digest.update(sources[file])
     return digest.hexdigest()
 
 
@@ -35,5 +43,5 @@ def kernel(function=None, *, reassociate=False):
     compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(function)
     if not numba.config.DISABLE_JIT:
         # private in numba; tests/unit/test_kernel_cache.py fails if a numba release renames it
-        compiled._cache._cache_file._source_stamp = _digest()
+        compiled._cache._cache_file._source_stamp = _digest(pathlib.Path(function.__code__.co_filename))
     return compiled

@@ -7,6 +7,7 @@ Conventions: ``m(z) = int mu(dx) / (x - z)``, so ``Im m > 0`` for ``Im z > 0`` a
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -58,11 +59,13 @@ class Measure(abc.ABC):
     # ------------------------------------------------------------------ what a subclass may know better
     def _density(self, x: Real) -> Real:
         """Density of the absolutely continuous part at 1-d `x` strictly inside the bulks."""
-        return np.asarray(self._stieltjes(x.astype(np.complex128)).imag / np.pi)
+        return np.asarray(self._stieltjes(np.asarray(x, dtype=np.complex128)).imag / np.pi)
 
     def _density_offset(self, edge: int, offset: Real) -> Real:
         """Density at ``edges[edge] + offset``; laws that know their edges exactly do not form the sum."""
-        return self._density(self.edges[edge] + offset)
+        left, right = self.edges[edge - edge % 2], self.edges[edge - edge % 2 + 1]
+        x = np.clip(self.edges[edge] + offset, np.nextafter(left, np.inf), np.nextafter(right, -np.inf))
+        return self._density(x)
 
     def _cdf(self, x: Real) -> Real:
         """Distribution function (atoms counted, right-continuous) at 1-d `x`."""
@@ -79,6 +82,24 @@ class Measure(abc.ABC):
     def _moment(self, k: int) -> float:
         """``int x^k mu(dx)`` for k >= 1."""
         return self.expect(lambda x: x**k)
+
+    def _free_cumulant(self, k: int) -> float:
+        """Free cumulant of order k >= 1."""
+        from .cumulants import free_cumulants, law_free_cumulants
+
+        if k > 3 and np.isfinite(self.edges).all():  # from moments, each order loses digits
+            return float(law_free_cumulants(self, k)[-1])
+        return float(free_cumulants([self.moment(j) for j in range(1, k + 1)])[-1])
+
+    def _stieltjes_derivative(self, z: Complex) -> Complex:
+        """``m'(z)`` for a 1-d array with Im z >= 0; inside a bulk the derivative of the limit from above."""
+        from .inversion import derivative_by_contour
+
+        return derivative_by_contour(self, z)
+
+    def _affine(self, factor: float, shift: float) -> Measure | None:
+        """The law of ``factor * x + shift`` (factor not 0) in the same family, or None where it leaves it."""
+        return None
 
     # ------------------------------------------------------------------ what users call
     @property
@@ -105,7 +126,7 @@ class Measure(abc.ABC):
         Raises
         ------
         DomainError
-            `z` is not finite, sits on an atom, or is on the support and `boundary` is false.
+            `z` is not finite, sits on an atom or on a hard edge, or is on the support and `boundary` is false.
         """
         points = _validate.complex_array(z, "z", allow_empty=True)
         flat = points.ravel()
@@ -121,8 +142,12 @@ class Measure(abc.ABC):
                     "z", "off the support of the law", float(x[inside][0]), "pass boundary=True for the limit m(x + i0)"
                 )
         upper = np.where(flat.imag < 0.0, flat.conj(), flat)
-        m = np.asarray(self._stieltjes(upper), dtype=np.complex128)
+        upper += 0.0  # turns an imaginary part -0.0 into 0.0
+        m = np.asarray(self._stieltjes(upper), dtype=np.complex128) + 0.0
         m = np.where(flat.imag < 0.0, m.conj(), m)
+        if not np.isfinite(m).all():
+            first = flat[~np.isfinite(m)][0].item()
+            _validate.fail("z", "a point where the transform is finite (not a hard edge, for instance)", first)
         return _shaped(m, points.shape)
 
     def density(self, x: ArrayLike | None = None, *, offset: ArrayLike | None = None, edge: int | None = None) -> Any:
@@ -175,16 +200,20 @@ class Measure(abc.ABC):
         return _shaped(np.asarray(self._quantile(levels.ravel()), dtype=np.float64), levels.shape)
 
     def moment(self, k: int) -> float:
-        """Moment ``int x^k mu(dx)``, k >= 0."""
-        order = _validate.integer(k, "k", low=0)
-        return 1.0 if order == 0 else float(self._moment(order))
+        """Moment ``int x^k mu(dx)``, k from 0 to 10000."""
+        order = _validate.integer(k, "k", low=0, high=10_000)
+        value = 1.0 if order == 0 else float(self._moment(order))
+        if not math.isfinite(value):
+            _validate.fail("k", "an order whose moment is finite in double precision", order)
+        return value
 
     def free_cumulant(self, k: int) -> float:
-        """Free cumulant of order k >= 1 (coefficient of ``w^(k-1)`` in the R-transform)."""
-        from .transforms import free_cumulants
-
-        order = _validate.integer(k, "k", low=1)
-        return float(free_cumulants([self.moment(j) for j in range(1, order + 1)])[-1])
+        """Free cumulant of order k, 1 to 512 (coefficient of ``w^(k-1)`` in the R-transform)."""
+        order = _validate.integer(k, "k", low=1, high=512)
+        value = float(self._free_cumulant(order))
+        if not math.isfinite(value):
+            _validate.fail("k", "an order whose free cumulant is finite in double precision", order)
+        return value
 
     def expect(self, f: Callable[[Any], Any]) -> float:
         """Integral ``int f dmu`` of a vectorised real function, atoms counted.
@@ -198,9 +227,12 @@ class Measure(abc.ABC):
         return expectation(self, f)
 
     def rvs(self, size: int | tuple[int, ...], rng: np.random.Generator) -> Real:
-        """Independent draws from the law, by inversion of the distribution function."""
+        """Independent draws from the law, an array of shape `size`, by inversion of the distribution function."""
         _validate.generator(rng)
-        return np.asarray(self.quantile(rng.random(size)))
+        shape = size if isinstance(size, tuple) else (size,)
+        shape = tuple(_validate.integer(length, "size", low=0) for length in shape)
+        _validate.memory(16.0 * math.prod(shape), "size", size)
+        return np.asarray(self.quantile(rng.random(shape)))
 
     def scaled(self, factor: float) -> Measure:
         """Law of ``factor * x``."""
