@@ -27,7 +27,8 @@ class Outlier:
     spike : float or None
         The population spike that makes it, where there is one.
     variance : float or None
-        Variance of the Gaussian fluctuation of ``sqrt(size) * (eigenvalue - location)``, where known.
+        Variance of the Gaussian fluctuation of ``sqrt(n) * (eigenvalue - location)``, where known; n is the number of
+        samples, or the size of a matrix that has none.
     label : str
         What the outlier is, in words (for instance ``"order p, class 1"``).
     """

@@ -1,0 +1,135 @@
+"""Laws of the Pastur form against 30-digit values (`pastur_make.py`) and the closed forms of white matrices."""
+
+import csv
+import functools
+import pathlib
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import rmtsolve as rmt
+
+TABLE = pathlib.Path(__file__).with_name("pastur.csv")
+THOUSAND = [1.0 + (k * 0.6180339887498949 % 1.0) * 99.0 for k in range(1, 1001)]
+TOUCHING = {("covariance", "0.4127650913690617"), ("wigner", "1.0")}
+
+
+@functools.cache
+def law(kind, scale, atoms, weights):
+    t = THOUSAND if atoms == "thousand" else [float(a) for a in atoms.split()]
+    h = None if atoms == "thousand" else [float(a) for a in weights.split()]
+    model = {"covariance": rmt.SampleCovariance, "poisson": rmt.CompoundFreePoisson, "wigner": rmt.DeformedWigner}[kind]
+    return model(rmt.Discrete(t, h), float(scale)).law()
+
+
+def read():
+    with TABLE.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+ROWS = read()
+LAWS = sorted({(r["kind"], r["scale"], r["atoms"], r["weights"]) for r in ROWS})
+
+
+@pytest.mark.parametrize("key", LAWS, ids=lambda k: f"{k[0]}-{k[1]}-{len(k[2].split())}atoms")
+def test_table(key):
+    """Edges to the last digit, densities (1e-14 of the width from an edge on) and transforms to 1e-12, cdf to 1e-13."""
+    solved = law(*key)
+    mine = [r for r in ROWS if (r["kind"], r["scale"], r["atoms"], r["weights"]) == key]
+    edges = [r for r in mine if r["quantity"] == "edge"]
+    touching = key[:2] in TOUCHING  # the table's edges are those of the binary data, 1e-23 apart or none at all
+    assert len(edges) == solved.edges.size or touching
+    if not touching:
+        wanted = np.array([float(r["value_real"]) for r in edges])
+        scale = np.maximum(np.abs(wanted), 1e-300)
+        hard = solved.edge_exponents < 0
+        assert np.abs((solved.edges - wanted)[~hard] / scale[~hard]).max() < 3e-16
+        assert (np.abs((solved.edges - wanted)[hard]) < 1e-30).all()
+    for r in mine:
+        x, y, value = float(r["real"]), float(r["imag"]), complex(float(r["value_real"]), float(r["value_imag"]))
+        if r["quantity"] == "edge":
+            continue
+        if r["quantity"] == "density":
+            if touching and int(r["index"]) in (1, 2) and len(edges) == 4 and abs(x) < 1e-6:
+                continue  # next to a cusp the offsets of the table are from edges of the binary data
+            index = solved.edges.size - 1 if int(r["index"]) == len(edges) - 1 else int(r["index"])
+            got, digits = solved.density(offset=x, edge=index), 1e-12
+        elif r["quantity"] == "cdf":
+            got, digits = solved.cdf(x), 1e-13 / value.real
+        else:
+            got, digits = solved.stieltjes(complex(x, y), boundary=True), 1e-12
+        assert abs(got - value) <= digits * abs(value), (r["quantity"], r["index"], x, y, got, value)
+
+
+def test_three_atoms():
+    """The values of the project's notes, rho(7) recomputed with 40 digits."""
+    three = law("covariance", "0.5", "1.0 3.0 10.0", "0.5 0.3 0.2")
+    edges = [0.12243731525724158, 5.3516014961491171, 5.7790362307071788, 18.177782133485971]
+    assert three.edges == pytest.approx(edges, rel=3e-16)
+    assert three.density([1.0, 7.0]) == pytest.approx([0.28859052403342919, 0.021621645760494792], rel=1e-14)
+    assert three.cdf(4.0) == pytest.approx(0.74548186255171197, rel=1e-14)
+    assert three.quantile(0.5) == pytest.approx(1.4981874524525363, rel=2e-14)
+    assert three.stieltjes(-1) == pytest.approx(0.41384113581058257, rel=1e-14)
+    assert three.stieltjes(2 + 0.5j) == pytest.approx(-0.20648539083464645 + 0.39487646488186942j, rel=1e-14)
+    assert three.expect(np.log) == pytest.approx(0.48324788575918735, rel=1e-12)
+    assert three.edge_coefficients[0] == pytest.approx(3.5933790158983541, rel=1e-14)
+    assert three.masses == pytest.approx([0.8, 0.2], rel=1e-15)
+
+
+def test_two_atoms_merge():
+    merging = rmt.SampleCovariance([1, 4], 0.41276509136906170).law()
+    assert merging.edges[1] == merging.edges[2] == pytest.approx(1.5888456091725051, rel=1e-15)
+    assert merging.edge_exponents == pytest.approx([0.5, 1 / 3, 1 / 3, 0.5])
+    assert merging.edge_coefficients[1] == pytest.approx(0.23810754831592879, rel=1e-13)
+    for side, edge in ((-1, 1), (1, 2)):
+        x = side * np.array([1e-12, 1e-9])
+        power = merging.density(offset=x, edge=edge) / np.abs(x) ** (1 / 3)
+        assert power == pytest.approx([0.23810754831592879] * 2, rel=3e-3)
+    assert rmt.SampleCovariance([1, 4], 0.412).law().edges.size == 4
+    assert rmt.SampleCovariance([1, 4], 0.414).law().edges.size == 2
+
+
+def test_deformed_wigner():
+    two = rmt.DeformedWigner([-1, 1], 0.64).law()
+    reach = [0.0957550765359254871, 2.25575507653592549]
+    assert two.edges == pytest.approx([-reach[1], -reach[0], reach[0], reach[1]], rel=1e-15)
+    assert two.density(0.5) == pytest.approx(0.23857404120375147, rel=1e-14)
+    assert two.stieltjes(0.3 + 0.01j) == pytest.approx(0.33071489259559259 + 0.57266725388489438j, rel=1e-14)
+
+
+@pytest.mark.parametrize("ratio", [1e-3, 0.25, 0.999999, 1.0, 1.000001, 4.0, 1e3])
+@pytest.mark.parametrize("scale", [1e-150, 1.0, 3e150])
+def test_white_matrices(ratio, scale):
+    """One atom is the Marchenko-Pastur law, also at the ends of the range of double precision."""
+    solved, exact = rmt.SampleCovariance([scale], ratio).law(), rmt.MarchenkoPastur(ratio, scale)
+    assert solved.edges / scale == pytest.approx(exact.edges / scale, rel=1e-15, abs=1e-300)
+    assert solved.atoms.weights == pytest.approx(exact.atoms.weights, rel=1e-13)
+    width = exact.edges[1] - exact.edges[0]
+    for edge, side in ((0, 1), (1, -1)):
+        offset = side * width * np.array([1e-14, 1e-9, 1e-3, 0.4])
+        got, wanted = (m.density(offset=offset, edge=edge) * scale for m in (solved, exact))
+        assert got == pytest.approx(wanted, rel=1e-12)
+    x = exact.edges[0] + width * np.array([0.01, 0.3, 0.8])
+    assert solved.cdf(x) == pytest.approx(exact.cdf(x), abs=1e-13)
+    z = exact.edges[0] + width * np.array([-1 + 1e-9j, 0.3 + 1e-6j, 0.5 + 1j])
+    assert solved.stieltjes(z) * scale == pytest.approx(exact.stieltjes(z) * scale, rel=1e-12)
+
+
+def test_moments_of_white_matrices():
+    """Narayana polynomials: m_k = sum_r c^r / (r + 1) C(k, r) C(k - 1, r), exactly."""
+    from math import comb
+
+    for ratio in (Fraction(1, 4), Fraction(3)):
+        law = rmt.SampleCovariance([1.0], float(ratio)).law()
+        for k in range(1, 21):
+            wanted = sum(Fraction(comb(k, r) * comb(k - 1, r), r + 1) * ratio**r for r in range(k))
+            assert law.moment(k) == pytest.approx(float(wanted), rel=1e-14)
+
+
+def test_log_moment():
+    """E log x = E_H log t - 1 - (1 - c)/c log(1 - c) for c < 1."""
+    for c in (0.1, 0.5, 0.9):
+        law = rmt.SampleCovariance([1, 3, 10], c).law()
+        wanted = np.log(30) / 3 - 1 - (1 - c) / c * np.log1p(-c)
+        assert law.expect(np.log) == pytest.approx(wanted, rel=1e-11)
