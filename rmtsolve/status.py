@@ -26,7 +26,7 @@ class Status(IntEnum):
     NOT_CERTIFIED = 6, "converged, but the physical branch could not be proved", "confirm with Continuation()"
     SINGULAR = 7, "the Jacobian is singular here (an edge, a cusp or an atom)", "move z away from the singular point"
 
-    def __new__(cls, code: int, message: str, remedy: str) -> Status:
+    def __new__(cls, code: int, message: str = "", remedy: str = "") -> Status:
         """Build the member with its integer value and its words."""
         member = int.__new__(cls, code)
         member._value_ = code
