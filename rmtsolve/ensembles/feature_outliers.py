@@ -29,8 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..equations.spiked_features import ConditionalTable, SpikedFeatures
-from ..equations.spiked_features_edges import EDGE, SOFT_RIGHT, probe
+from ..equations.spiked_features_edges import EDGE, FAINT, SOFT_RIGHT, probe
 from ..equations.spiked_features_law import FeaturesLaw
+from ..errors import ConvergenceError
 from .base import Outlier
 
 Real = NDArray[np.float64]
@@ -174,22 +175,37 @@ class _System:
         )
 
 
+def _resolved(law: FeaturesLaw, end: float, other: float, kind: str) -> float:
+    """The end of a gap; where a tail thinner than rounding reaches into it, the first point that can be solved."""
+    step = np.copysign(1e-12, other - end)
+    while kind == FAINT and abs(step) < abs(np.log(other / end)):
+        place = float(end * np.exp(step))
+        try:
+            if not probe(law.equation, np.array([place])).inside[0]:
+                return place
+        except ConvergenceError:
+            pass
+        step *= 2.0
+    return end
+
+
 def find_outliers(law: FeaturesLaw, attributes: Real, p: float | None) -> tuple[FeatureOutlier, ...]:
     """All outliers, ascending, in every gap of the support."""
     from scipy.optimize import brentq
 
     system, bulks = _System(law.equation, attributes, p), law.bulks
-    ends = list(zip(bulks.numerical.tolist(), bulks.states, strict=True))
+    ends = list(zip(bulks.numerical.tolist(), bulks.states, bulks.kinds, strict=True))
     gaps = list(zip(ends[1:-1:2], ends[2:-1:2], strict=True))
     if bulks.kinds[-1] != SOFT_RIGHT:  # else nothing lies beyond the bulk
         beyond = 2.0 * ends[-1][0]
         while system.positive(beyond, None) > system.rank:  # of the limit p -> inf, `rank` stay positive for ever
             beyond *= 2.0
-        gaps.append((ends[-1], (beyond, None)))
-    if bulks.kinds[0] == EDGE:
-        gaps.insert(0, ((1e-9 * ends[0][0], None), ends[0]))
+        gaps.append((ends[-1], (beyond, None, EDGE)))
+    if bulks.kinds[0] in (EDGE, FAINT):
+        gaps.insert(0, ((1e-9 * ends[0][0], None, EDGE), ends[0]))
     found = []
-    for (low, start), (high, stop) in gaps:
+    for (low, start, left), (high, stop, right) in gaps:
+        low, high = _resolved(law, low, high, left), _resolved(law, high, low, right)
         a, b = np.log(low) + 1e-12, np.log(high) - 1e-12  # at the ends themselves the equation is singular
         first = system.positive(low, start) if start is not None else system.positive(np.exp(a), None)
         last = system.positive(high, stop) if stop is not None else system.positive(np.exp(b), None)

@@ -130,7 +130,10 @@ def _outer_end(equation: SpikedFeatures, energy: float, start: float, factor: fl
         return _resolved_end(equation, energy, start, factor, mass)
     except ConvergenceError:
         # an exponentially thin tail, from rare kappa, drowns in rounding before its edge is reached
-        return End(_thin_end(equation, energy, 0.5 if factor < 1.0 else 2.0, mass), FAINT)
+        last = _last_resolved(equation, start * energy, energy / (1.0 - atom_at_zero(equation)), mass)
+        if abs(mass_below(equation, np.array([last]))[0] - mass) > 1e-9:
+            last = _thin_end(equation, energy, 0.5 if factor < 1.0 else 2.0, mass)
+        return End(last, FAINT)
 
 
 def _resolved_end(equation: SpikedFeatures, energy: float, start: float, factor: float, mass: float) -> End:
@@ -197,14 +200,21 @@ def _inner_end(equation: SpikedFeatures, outside: float, inside: float) -> End:
     try:
         return _end_between(equation, outside, inside)
     except ConvergenceError:
-        while abs(np.log(inside / outside)) > 1e-7:
-            middle = np.sqrt(inside * outside)
-            try:
-                beyond = _is_beyond(equation, middle, None)
-            except ConvergenceError:
-                beyond = True
-            inside, outside = (inside, middle) if beyond else (middle, outside)
-        return End(inside, FAINT)
+        return End(_last_resolved(equation, outside, inside, None), FAINT)
+
+
+def _last_resolved(equation: SpikedFeatures, outside: float, inside: float, mass: float | None) -> float:
+    """The last point with a resolved density on the way from `inside` to `outside`."""
+    while abs(np.log(inside / outside)) > 1e-14:
+        middle = np.sqrt(inside * outside)
+        if middle in (inside, outside):
+            break
+        try:
+            beyond = _is_beyond(equation, middle, mass)
+        except ConvergenceError:
+            beyond = True
+        inside, outside = (inside, middle) if beyond else (middle, outside)
+    return inside
 
 
 def fold(equation: SpikedFeatures, z: float, x: Real, direction: Real) -> End | None:

@@ -136,3 +136,17 @@ def test_weights_have_the_attributes():
     assert np.abs(np.cov(small) - covariance).max() < 4 * np.sqrt(2) * 2 / np.sqrt(4_000)
     plain = rmt.SpikedRandomFeatures(**GOOD).weights(30, np.random.default_rng(0))
     assert np.allclose(np.linalg.norm(plain - np.repeat([1.0, 0.0], 15)[:, None] * np.eye(30)[0], axis=1), 1)
+
+
+@pytest.mark.parametrize("rate", [1.5, 2.0, 2.5])
+def test_tail_thinner_than_rounding_is_named_and_short(rate):
+    """Rare kappa leave an exponentially thin tail beyond the last visible density; outliers beyond it are found."""
+    network = rmt.OneStepNetwork("x - tanh(x)", "tanh(x)", rate, 10, 1, readout=[1, 0.5], fractions=[0.5, 0.5])
+    features = network.features(2.0)
+    law = features.law()
+    assert law.edge_kinds[-1].startswith("soft end: tail thinner than rounding")
+    assert 1.0 < law.edges[-1] < 1.3
+    assert 1.0 - law.cdf(law.edges[-1] * (1 - 1e-12)) < 1e-9
+    assert law.density(law.edges[-1] * (1 - 1e-6)) > 0.0
+    (outlier,) = features.outliers(p=600)
+    assert outlier.location > 2 * law.edges[-1]
