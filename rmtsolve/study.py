@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import pathlib
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -153,13 +155,11 @@ def run_study(
     finished = saved_replicas(path, digest, shape)[: model.trials]
     reused = len(finished)
 
-    started = time.perf_counter()
-    theory = [(label, one.law(), one.outliers(p=model.size)) for label, one in finite_ensembles(model)]
-    solved = time.perf_counter()
+    predict = _in_background(lambda: _predictions(model))
+    started = saved = time.perf_counter()
     seeds = np.random.SeedSequence(model.seed).spawn(model.trials)[reused:]
     _validate.memory(8.0 * model.trials * math.prod(shape), "trials", model.trials)
     generators = [np.random.default_rng(seed) for seed in seeds]
-    saved = solved
     try:
         for spectra in replicas(task, generators, workers=workers, progress=model.name if progress else ""):
             finished.append(np.reshape(spectra, shape))
@@ -172,7 +172,9 @@ def run_study(
     finally:
         if len(finished) > reused:
             save(path, digest, finished, {"model": _about(model)}, complete=False)
-    seconds = {"theory": solved - started, "simulation": time.perf_counter() - solved}
+    simulated = time.perf_counter()
+    theory, solved = predict()
+    seconds = {"theory": solved, "simulation": simulated - started}
 
     eigenvalues = _validate.read_only(np.array(finished))
     stages = tuple(
@@ -182,6 +184,40 @@ def run_study(
     study = Study(model, stages, seconds, reused)
     save(path, digest, finished, study.to_dict(), complete=True)
     return study
+
+
+def _predictions(model: Model) -> list[tuple[str, Measure, tuple[Outlier, ...]]]:
+    """Label, law and outliers of every stage; the edges too, so that all kernels are compiled here."""
+    found = [(label, one.law(), one.outliers(p=model.size)) for label, one in finite_ensembles(model)]
+    for _, law, _ in found:
+        density_curve(law)
+    return found
+
+
+def _in_background(function: Callable[[], Any]) -> Callable[[], tuple[Any, float]]:
+    """Start a computation beside the simulation; what comes back waits for its value and the seconds it took.
+
+    A first run spends most of its time in the compiler, and on one core only.
+    """
+    outcome: list[Any] = []
+
+    def work() -> None:
+        started = time.perf_counter()
+        try:
+            outcome.extend([function(), time.perf_counter() - started])
+        except BaseException as error:  # raised again where the value is asked for
+            outcome.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)  # an interrupted study does not wait for it
+    thread.start()
+
+    def result() -> tuple[Any, float]:
+        thread.join()
+        if isinstance(outcome[0], BaseException):
+            raise outcome[0]
+        return outcome[0], outcome[1]
+
+    return result
 
 
 def limit_ensemble(model: Model) -> Any:

@@ -46,9 +46,11 @@ def load_data(path: str | pathlib.Path) -> tuple[Real, Real]:
     ModelError
         The file is missing, not an ``.npz`` archive, needs unpickling, or its arrays are wrong.
     """
+    if not isinstance(path, (str, pathlib.Path)):
+        _validate.fail("path", "the path of an .npz file", path)
     file = pathlib.Path(path)
-    if not file.is_file():
-        raise ModelError(f"{file}: no such file")
+    if "\0" in str(file) or not file.is_file():
+        raise ModelError(f"{str(file)!r}: no such file")
     arrays: dict[str, Any] = {}
     try:
         with np.load(file, allow_pickle=False) as archive:

@@ -6,7 +6,11 @@ Every replica gets its own child of the seed sequence and replicas come back in 
 
 from __future__ import annotations
 
+import functools
 import operator
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -72,12 +76,20 @@ def replicas(
         from joblib import Parallel, delayed
 
         jobs = min(operator.index(workers), len(generators))
-        results = Parallel(n_jobs=jobs, return_as="generator")(delayed(task)(one) for one in generators)
+        work = functools.partial(_uninterrupted, task, os.getpid())
+        results = Parallel(n_jobs=jobs, return_as="generator")(delayed(work)(one) for one in generators)
     if progress and generators:
         from tqdm import tqdm
 
         results = tqdm(results, desc=progress, total=len(generators), unit="replica", leave=False)
     yield from results
+
+
+def _uninterrupted(task: Callable[[np.random.Generator], Any], parent: int, generator: np.random.Generator) -> Any:
+    """Run the task; a process of its own leaves Ctrl-C to its parent, which knows what is finished."""
+    if os.getpid() != parent and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return task(generator)
 
 
 def check_workers(workers: Any) -> None:
