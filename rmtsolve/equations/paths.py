@@ -1,0 +1,145 @@
+"""Following the physical branch along straight lines in the upper half-plane.
+
+Far from the support every law looks like a point mass, ``m = -1/z``, and there the fixed point is found without doubt.
+From there the branch is followed by the implicit-function theorem: a tangent step ``ds = (1 - T_s)^{-1} T_z dz`` (of s,
+or of 1/s towards an atom, where s has a pole), then Newton corrections, accepted only if they are small beside that
+step and contract fast (the Newton-Kantorovich picture: one root near, and it is ours). Steps are measured in units of
+Im z, because singular points lie on the real axis.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..status import Status
+from .base import Complex, Real
+from .iterations import Iterated, polish
+from .maps import FlatMap
+from .stacks import solve_each
+
+_CORRECTIONS = 6
+_SMALLEST = 1e-6  # smallest step in units of Im z before a point counts as singular
+
+
+class _Corrected(NamedTuple):
+    """Outcome of one predictor-corrector attempt."""
+
+    state: Complex
+    accepted: NDArray[np.bool_]
+    easy: NDArray[np.bool_]
+    evaluations: int
+
+
+def follow(
+    tmap: FlatMap,
+    z_from: Complex,
+    start: Complex,
+    z_to: Complex,
+    *,
+    floor: float,
+    ratio: float,
+    tol: float,
+    max_steps: int,
+) -> Iterated:
+    """Follow n branches from `z_from` to `z_to`; below Im z = `floor` the last step is taken in one."""
+    n = z_from.size
+    z, state = z_from.copy(), start.copy()
+    pace = np.ones(n)
+    status = np.full(n, int(Status.MAX_STEPS))
+    steps = np.zeros(n, dtype=np.int64)
+    tangent = np.zeros_like(state)
+    fresh = np.ones(n, dtype=bool)  # points whose tangent must be computed
+    fine = np.zeros(n, dtype=bool)  # points where T bends so much that one-sided differences are too rough
+    active = np.flatnonzero(z != z_to)
+    for _ in range(max_steps):
+        if active.size == 0:
+            break
+        new = active[fresh[active]]
+        for these, careful in ((new[~fine[new]], False), (new[fine[new]], True)):
+            if these.size:
+                tangent[these] = _tangent(tmap, z[these], state[these], careful)
+                steps[these] += 3 + (5 if careful else 1) * tmap.size
+        fresh[new] = False
+        goal = _next_point(z[active], z_to[active], pace[active], floor, ratio)
+        tried = _correct(tmap, z[active], state[active], tangent[active], goal)
+        steps[active] += tried.evaluations
+        moved = active[tried.accepted]
+        z[moved], state[moved] = goal[tried.accepted], tried.state[tried.accepted]
+        again = ~tried.accepted & ~fine[active]  # first a better tangent, then shorter steps
+        fine[active[again]] = True
+        fresh[moved] = fresh[active[again]] = True
+        pace[active] = np.where(tried.easy, 2.0, np.where(tried.accepted | again, 1.0, 0.5)) * pace[active]
+        pace = np.minimum(pace, 64.0)
+        lost = pace[active] < _SMALLEST
+        status[active[lost]] = Status.SINGULAR
+        active = active[~lost & (z[active] != z_to[active])]
+    reached = z == z_to
+    residual = np.full(n, np.inf)
+    if reached.any():
+        final = polish(tmap, z[reached], state[reached], tol=tol)
+        state[reached], status[reached], residual[reached] = final.state, final.status, final.residual
+        steps[reached] += final.n_steps
+    return Iterated(state, status, steps, residual)
+
+
+def _tangent(tmap: FlatMap, z: Complex, state: Complex, careful: bool) -> Complex:
+    """ds/dz on the branch, with a Jacobian good to 1e-7 or, if `careful`, 1e-11."""
+    jacobian = tmap.accurate_jacobian(z, state) if careful else tmap.jacobian(z, state, tmap(z, state))
+    return solve_each(np.eye(tmap.size) - jacobian, tmap.z_derivative(z, state))
+
+
+def _next_point(z: Complex, goal: Complex, pace: Real, floor: float, ratio: float) -> Complex:
+    """The next points on the straight lines: `pace` heights away, not lower than `ratio` times the height."""
+    height = np.maximum(z.imag, floor)
+    rest = goal - z
+    share = np.minimum(1.0, pace * height / np.abs(rest))
+    sinking = (rest.imag < 0.0) & (z.imag > floor)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(sinking, np.minimum(share, (1.0 - ratio) * z.imag / np.abs(rest.imag)), share)
+    # a remainder smaller than the next step would allow anyway is taken now; below the floor as well
+    near = (share > 0.999) | ((z.imag <= floor) & (goal.imag <= floor) & (pace >= 1.0) & (np.abs(rest) <= 2.0 * floor))
+    return np.where(near, goal, z + share * rest)
+
+
+def _correct(tmap: FlatMap, z: Complex, state: Complex, tangent: Complex, goal: Complex) -> _Corrected:
+    """Tangent step to `goal` and Newton corrections."""
+    n = z.size
+    shift = tangent * (goal - z)[:, None]
+    with np.errstate(all="ignore"):
+        both = np.concatenate([state + shift, tmap.reciprocal_shift(state, shift)])
+        images = tmap(np.concatenate([goal, goal]), both)
+        residual = tmap.residual(both, images)
+        take = (residual[n:] < residual[:n])[:, None]
+        point, image = np.where(take, both[n:], both[:n]), np.where(take, images[n:], images[:n])
+        length = np.abs(point - state).max(axis=1)
+        size = np.abs(state).max(axis=1)
+        first = np.full(n, np.inf)
+        last = np.full(n, np.inf)
+        contracts = np.ones(n, dtype=bool)
+        settled = np.zeros(n, dtype=bool)
+        open_points = np.flatnonzero(np.isfinite(image).all(axis=1))
+        for k in range(_CORRECTIONS):
+            if open_points.size == 0:
+                break
+            here = open_points
+            new, new_image = tmap.newton_trial(goal[here], point[here], image[here])
+            norm = np.abs(new - point[here]).max(axis=1)
+            point[here], image[here] = new, new_image
+            if k == 0:
+                first[here] = norm
+            else:
+                # corrections at rounding level no longer say anything about contraction
+                contracts[here] &= (norm <= 0.3 * last[here]) | (norm <= 1e-11 * size[here])
+            settled[here] = norm <= 1e-9 * size[here]
+            last[here] = norm
+            open_points = here[np.isfinite(norm) & ~settled[here] & contracts[here]]
+        close = first <= np.maximum(0.4 * length, 1e-9 * size)
+        sane = np.isfinite(point).all(axis=1) & (length <= 2.0 * size)
+        accepted = settled & contracts & close & sane
+        rises = tmap.readout(goal, point).imag > 0.0
+        accepted &= rises | (goal.imag <= 0.0)
+        easy = accepted & (first <= 0.1 * length + 1e-9 * size)
+    return _Corrected(point, accepted, easy, 2 + (k + 1) * (2 + tmap.size))

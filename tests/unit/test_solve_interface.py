@@ -1,0 +1,176 @@
+"""solve: what it takes, what it refuses, what it says."""
+
+import numpy as np
+import pytest
+
+import rmtsolve as rmt
+from rmtsolve import Status
+
+
+def semicircle_step(z, m):
+    return -1 / (z + m)
+
+
+def exact(z):
+    z = np.asarray(z, dtype=complex)
+    return 0.5 * (-z + np.sqrt(z - 2) * np.sqrt(z + 2))
+
+
+@pytest.fixture(scope="module")
+def semicircle():
+    return rmt.Equation(semicircle_step, name="semicircle")
+
+
+METHODS = [
+    rmt.Auto(),
+    rmt.FixedPoint(damping=0.5),
+    rmt.Anderson(window=3),
+    rmt.Newton(),
+    rmt.Continuation(),
+    rmt.Continuation(along=True),
+    rmt.HighPrecision(digits=20),
+]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=repr)
+def test_every_method_gives_the_semicircle_above_on_and_off_the_axis(semicircle, method):
+    z = np.array([0.3 + 0.5j, -1.7 + 1e-2j, 0.5 + 0j, 3.0 + 0j, -2.5 + 0j, 1.0 + 2.0j])
+    sol = rmt.solve(semicircle, z, method)
+    assert sol.ok
+    assert np.abs(sol.m - exact(z)).max() < 1e-10
+    assert np.array_equal(sol.m.imag[3:5], [0.0, 0.0])  # real off the support, exactly
+    assert (sol.error_bound < 1e-9).all()
+
+
+def test_the_house_example_runs_as_written():
+    sol = rmt.solve(rmt.Equation(lambda z, m: -1 / (z + m)), z=np.linspace(-3, 3, 200) + 1e-3j)
+    assert sol.ok
+    assert np.abs(sol.m - exact(sol.z)).max() < 1e-13
+    assert sol.certificate().ok
+    words = sol.explain()
+    assert "guarded Newton" in words
+    assert "upper half-plane into itself" in words
+    assert "Error bound on m" in words
+
+
+def test_shapes_orders_and_empty_input(semicircle):
+    z = (np.linspace(-3, 3, 12) + 0.01j).reshape(3, 4)
+    m = rmt.solve(semicircle, z).m
+    assert m.shape == (3, 4)
+    shuffled = np.random.default_rng(3).permutation(12)
+    assert np.array_equal(rmt.solve(semicircle, z.ravel()[shuffled]).m, m.ravel()[shuffled])
+    assert rmt.solve(semicircle, 1j).m.shape == ()
+    empty = rmt.solve(semicircle, [])
+    assert empty.m.shape == (0,)
+    assert empty.ok
+    assert "no points" in empty.explain()
+    assert str(empty.certificate()) == "certificate of no points"
+
+
+def test_lower_half_plane_is_the_conjugate(semicircle):
+    z = np.array([0.5 + 0.1j, 0.5 - 0.1j])
+    above, below = rmt.solve(semicircle, z).m
+    assert below == above.conjugate()
+    matrix = rmt.Equation(
+        lambda z, m: -np.linalg.inv(z[:, None, None] * np.eye(2) + [[0, 1j], [-1j, 0]] + m), shape=(2, 2)
+    )
+    up, down = rmt.solve(matrix, z).state
+    assert np.allclose(down, up.conj().T, rtol=0, atol=1e-14)
+
+
+def test_results_are_read_only_and_clean(semicircle):
+    sol = rmt.solve(semicircle, 1j)
+    assert repr(sol.m) == "array(0.+0.61803399j)"
+    for array in (sol.m, sol.state, sol.status, sol.residual):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+
+
+def test_a_start_on_the_wrong_branch_does_not_mislead(semicircle):
+    z = np.array([0.4 + 0.05j, 2.7 + 0j])
+    wrong = np.array([-(z[0] + exact(z[0])), -2.2 + 0j])
+    sol = rmt.solve(semicircle, z, start=wrong)
+    assert np.abs(sol.m - exact(z)).max() < 1e-12
+    newton = rmt.solve(semicircle, z, rmt.Newton(), start=wrong, throw=False)
+    good = newton.status == Status.CONVERGED
+    assert np.allclose(newton.m[good], exact(z)[good], rtol=0, atol=1e-10)
+    assert not good[1]  # started beside the spurious real root: found, and refused
+    assert newton.status[1] == Status.WRONG_BRANCH
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda e: rmt.solve("semicircle", 1j), "equation must be an Equation"),
+        (lambda e: rmt.solve(e, 1j, "newton"), "method must be a method object"),
+        (lambda e: rmt.solve(e, np.nan), "z must be finite"),
+        (lambda e: rmt.solve(e, "x"), "z must be an array of numbers"),
+        (lambda e: rmt.solve(e, 1j, throw=1), "throw must be True or False"),
+        (lambda e: rmt.solve(e, [1j, 2j], start=[1, 2, 3]), "start must be broadcastable"),
+        (lambda e: rmt.Newton(tol=0), "tol must be"),
+        (lambda e: rmt.Auto(tol=1), "tol must be"),
+        (lambda e: rmt.FixedPoint(damping=0), "damping must be"),
+        (lambda e: rmt.Anderson(window=0), "window must be"),
+        (lambda e: rmt.Continuation(ratio=1), "ratio must be"),
+        (lambda e: rmt.Continuation(along=1), "along must be True or False"),
+        (lambda e: rmt.HighPrecision(digits=5), "digits must be"),
+        (lambda e: rmt.Newton(max_steps=0), "max_steps must be"),
+        (lambda e: rmt.Equation("x"), "step must be a function"),
+        (lambda e: rmt.Equation(semicircle_step, shape=3), "shape must be"),
+        (lambda e: rmt.Equation(semicircle_step, shape=(2, 3)), "shape must be"),
+        (lambda e: rmt.Equation(semicircle_step, name=1), "name must be a string"),
+        (lambda e: rmt.Equation(semicircle_step, jacobian=1), "jacobian must be a function"),
+    ],
+)
+def test_bad_arguments_are_refused_in_words(semicircle, call, words):
+    with pytest.raises(rmt.DomainError, match=words):
+        call(semicircle)
+
+
+def test_failures_carry_the_partial_answer(semicircle):
+    z = np.linspace(-1, 1, 5) + 1e-8j
+    method = rmt.FixedPoint(max_steps=20)
+    with pytest.raises(rmt.ConvergenceError, match="5 of 5 points of semicircle failed, first at z=") as caught:
+        rmt.solve(semicircle, z, method)
+    assert caught.value.solution.m.shape == (5,)
+    partial = rmt.solve(semicircle, z, method, throw=False)
+    assert not partial.ok
+    assert (partial.status == Status.MAX_STEPS).all()
+    assert "raise max_steps" in partial.explain()
+    assert "0 of 5 points converged" in repr(partial)
+
+
+def test_an_edge_is_not_reported_as_solved(semicircle):
+    sol = rmt.solve(semicircle, [2.0, 0.0], throw=False)
+    assert sol.status[0] != Status.CONVERGED
+    assert sol.status[1] == Status.CONVERGED
+    assert abs(sol.m[0] + 1.0) < 1e-5
+
+
+def test_atoms_are_solved_beside_and_refused_at_the_pole():
+    c = 3.0
+    law = rmt.SampleCovariance([1.0], c).law()
+    user = rmt.Equation(lambda z, m: 1 / (1 - c - c * z * m - z))
+    near = np.array([1e-4j, 1e-3j, 1e-3 + 1e-3j])
+    m = rmt.solve(user, near).m
+    assert np.allclose(m, law.stieltjes(near), rtol=1e-9, atol=0)
+    pole = rmt.solve(user, 0.0, throw=False)
+    assert pole.status != Status.CONVERGED
+
+
+def test_wild_matrices_do_not_break_the_linear_algebra():
+    from rmtsolve.equations import stacks
+
+    stack = np.array([np.eye(2), np.zeros((2, 2)), np.full((2, 2), np.nan)], dtype=complex)
+    assert np.array_equal(np.isnan(stacks.invert_each(stack)).all(axis=(1, 2)), [False, True, True])
+    right = np.ones((3, 2), dtype=complex)
+    solved = stacks.solve_each(stack, right)
+    assert np.array_equal(solved[0], [1, 1])
+    assert np.isnan(solved[1:]).all()
+    assert np.array_equal(np.isnan(stacks.spectral_radius(stack)), [False, False, True])
+    assert stacks.singular_values_each(stack)[0, 0] == 1.0
+    values, vectors = stacks.eigensystem_each(stack)
+    assert np.array_equal(values[0], [1, 1])
+    assert vectors.shape == (3, 2, 2)
+    assert stacks.invert_each(stack[:0]).shape == (0, 2, 2)
+    assert stacks.pseudo_inverse_each(np.ones((2, 3, 1), dtype=complex), 1e-10).shape == (2, 1, 3)
