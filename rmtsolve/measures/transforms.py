@@ -286,7 +286,7 @@ def s_transform(measure: Measure, w: ArrayLike) -> Any:
             else:  # 1/t = high + exp(s)
                 s = solve_monotone(
                     lambda s: psi(1.0 / (high + math.exp(s))).real - w_real,
-                    math.log(reach) - 40.0, math.log(reach) + 40.0,
+                    math.log(reach) - 34.0, math.log(reach) + 40.0,  # nearer, high + exp(s) is high
                 )  # fmt: skip
                 t = complex(1.0 / (high + math.exp(s)))
             t -= (psi(t) - value) / slope(t)

@@ -10,7 +10,7 @@ from typing import Any
 
 # public name -> module of this package
 _PUBLIC = {
-    "check_activation": "activations",
+    "check_activation": "activation_laws",
     "check_ensemble": "ensemble_laws",
     "check_equation": "equations",
     "check_measure": "measures",

@@ -1,0 +1,405 @@
+"""Free calculus: laws of sums, products and corners of matrices in general position.
+
+If A and B are large matrices and B is turned by a Haar rotation, then ``A + B`` has the law `free_add`, ``A^(1/2) B
+A^(1/2)`` the law `free_multiply`, ``i (A B - B A)`` the law `free_commutator`, and a corner of A of relative size tau
+the law `free_compress`. The laws that come out are measures like any other and can go in again; ``law.series()`` makes
+a cheap copy of one that is used many times.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import _validate
+from ..equations.composition import CompositionEquation
+from ..equations.even import RootTransform, SymmetricRoot, is_even, square_of
+from ..equations.free_pencil import FreePencil
+from ..equations.pastur import PasturEquation, deformed_wigner_equation, free_poisson_equation, free_power_equation
+from ..equations.pastur_law import law_of
+from ..equations.solution import SolvedMeasure
+from ..equations.stieltjes_law import StieltjesLaw
+from ..equations.subordination import AdditiveEquation, MultiplicativeEquation
+from ..equations.subordination_law import TwoFactorLaw
+from ..errors import AccuracyWarning, DomainError
+from ..measures.base import Measure
+from ..measures.discrete import Discrete
+
+Law = Measure | Callable[[Any], Any]
+
+
+def free_add(mu: Law, nu: Law, *more: Law) -> Measure:
+    """Free additive convolution ``mu boxplus nu``: the law of ``A + B`` for free A and B.
+
+    The subordination functions satisfy ``m(z) = m_mu(u) = m_nu(v)`` and ``u + v = z - 1/m(z)``. The law has an atom at
+    ``a + b`` where the masses of a and b sum to more than one (the excess); free cumulants add.
+
+    Parameters
+    ----------
+    mu, nu, *more : Measure or callable
+        Laws of bounded support, or their Stieltjes transforms ``m(z)`` as functions of an array of points in the upper
+        half-plane.
+
+    Returns
+    -------
+    Measure
+
+    Raises
+    ------
+    DomainError
+        An argument is no law, has unbounded support, or is a function that is no Stieltjes transform.
+
+    References
+    ----------
+    D. Voiculescu, J. Funct. Anal. 66 (1986) 323; H. Bercovici, D. Voiculescu, Regularity questions for free convolution
+    (1998); S. Belinschi, H. Bercovici, J. Anal. Math. 101 (2007) 357.
+
+    Examples
+    --------
+    >>> import rmtsolve as rmt
+    >>> law = free_add(rmt.Discrete([0, 1, 3], [.4, .35, .25]), rmt.Discrete([-1, 2]))
+    >>> law.edges.round(5), round(law.density(0.0), 12)
+    (array([-0.99033,  1.50391,  2.02731,  2.96474,  3.07561,  4.9083 ]), 0.224743641878)
+    """
+    return _fold(_add_two, mu, nu, *more)
+
+
+def free_multiply(mu: Law, nu: Law, *more: Law) -> Measure:
+    """Free multiplicative convolution ``mu boxtimes nu``: the law of ``A^(1/2) B A^(1/2)`` for free A >= 0 and B.
+
+    With ``psi = -1 - z m(z)`` and ``psi_mu(1/u) = psi_nu(1/v) = psi``, ``u v = z (1 + psi)/psi``. The atom at 0 has the
+    larger of the two masses there; elsewhere there is an atom at ``a b`` where the masses sum to more than one;
+    S-transforms multiply.
+
+    Parameters
+    ----------
+    mu, nu, *more : Measure or callable
+        Laws of bounded support, or Stieltjes transforms. All but one must live on [0, inf).
+
+    Returns
+    -------
+    Measure
+
+    Raises
+    ------
+    DomainError
+        Two of the laws have mass on the negative axis (the product of two such matrices is not self-adjoint and has no
+        self-adjoint form), or an argument is no law of bounded support.
+
+    References
+    ----------
+    D. Voiculescu, J. Operator Theory 18 (1987) 223; S. Belinschi, Infin. Dimens. Anal. Quantum Probab. 6 (2003) 339.
+
+    Examples
+    --------
+    >>> import rmtsolve as rmt
+    >>> law = free_multiply(rmt.Discrete([0, 1], [.3, .7]), rmt.Discrete([0, 1], [.6, .4]))
+    >>> law.edges.round(6), law.atoms.weights.round(6)                # two projections: Wachter's law
+    (array([0.091001, 0.988999]), array([0.6, 0.1]))
+    """
+    laws = [_law(value, f"factor {i + 1}") for i, value in enumerate((mu, nu, *more))]
+    signed = [law for law in laws if _ends(law)[0] < 0.0]
+    if len(signed) > 1:
+        _validate.fail(
+            "nu", "a law on [0, inf) when mu is not", signed[1],
+            "the product of two free matrices with negative eigenvalues has no self-adjoint form",
+        )  # fmt: skip
+    return _fold(_multiply_two, *[law for law in laws if law not in signed], *signed)
+
+
+def free_power(mu: Law, exponent: float) -> Measure:
+    """Free convolution power ``mu^(boxplus T)``: free cumulants are multiplied by T >= 1.
+
+    For integers it is the law of a sum of T free copies. The solution of ``z = T u + (T - 1)/m_mu(u)`` gives
+    ``m(z) = m_mu(u)``; an atom of mass h at a gives one of mass ``1 - T (1 - h)`` at ``T a`` if that is positive.
+
+    Parameters
+    ----------
+    mu : Measure or callable
+        Law of bounded support, or its Stieltjes transform.
+    exponent : float
+        T >= 1.
+
+    Returns
+    -------
+    Measure
+
+    Raises
+    ------
+    DomainError
+        ``exponent < 1``.
+
+    References
+    ----------
+    A. Nica, R. Speicher, Amer. J. Math. 118 (1996) 799; S. Belinschi, H. Bercovici, Math. Z. 248 (2004) 665.
+
+    Examples
+    --------
+    >>> import rmtsolve as rmt
+    >>> free_power(rmt.TwoPoint(-1, 1), 2.0).edges                   # the arcsine law
+    array([-2.,  2.])
+    """
+    law = _law(mu, "mu")
+    power = _validate.real(exponent, "exponent", low=0.0, open_low=True)
+    if power < 1.0:
+        _validate.fail(
+            "exponent", ">= 1", power,
+            "below 1 the free power of a law exists only for special laws (all those that are infinitely divisible); "
+            "free_root tries it and checks the answer",
+        )  # fmt: skip
+    if power == 1.0:
+        return law
+    if _is_point(law):
+        return law.scaled(power)
+    return law_of(free_power_equation(law, power), f"free_power({law!r}, {power:g})")
+
+
+def free_compress(mu: Law, tau: float) -> Measure:
+    """Law of a corner of relative size tau of a matrix in general position: ``mu^(boxplus 1/tau)`` times tau.
+
+    Parameters
+    ----------
+    mu : Measure or callable
+        Law of bounded support, or its Stieltjes transform.
+    tau : float
+        In (0, 1].
+
+    Returns
+    -------
+    Measure
+
+    References
+    ----------
+    A. Nica, R. Speicher, Amer. J. Math. 118 (1996) 799.
+
+    Examples
+    --------
+    >>> import rmtsolve as rmt
+    >>> free_compress(rmt.TwoPoint(-1, 1), 0.5).edges
+    array([-1.,  1.])
+    """
+    share = _validate.real(tau, "tau", low=0.0, high=1.0, open_low=True)
+    return free_power(mu, 1.0 / share).scaled(share)
+
+
+def free_root(mu: Law, exponent: float) -> Measure:
+    """Attempt at a free convolution power with exponent T < 1: the law whose 1/T-th free power is mu, if there is one.
+
+    Free cumulants are multiplied by T. Infinitely divisible families (semicircles, free Poisson laws) and free powers
+    have their roots in closed form. For a law with one soft-edged bulk and no atoms the equation of `free_power` is
+    followed through the bulk by analytic continuation, and what comes out is checked to be the Stieltjes transform of a
+    positive law; for other laws nothing is tried.
+
+    Parameters
+    ----------
+    mu : Measure or callable
+        Law of bounded support, or its Stieltjes transform.
+    exponent : float
+        T in (0, 1).
+
+    Returns
+    -------
+    Measure
+
+    Raises
+    ------
+    DomainError
+        No such law was found; the message says why.
+
+    References
+    ----------
+    A. Nica, R. Speicher, Amer. J. Math. 118 (1996) 799; H. Bercovici, V. Pata, Ann. of Math. 149 (1999) 1023.
+
+    Examples
+    --------
+    >>> import rmtsolve as rmt
+    >>> free_root(rmt.MarchenkoPastur(0.5), 0.5).moment(2)           # cumulants 1/2, 1/4, ...
+    0.5
+    """
+    law = _law(mu, "mu")
+    power = _validate.real(exponent, "exponent", low=0.0, high=1.0, open_low=True, open_high=True)
+    known = _known_root(law, power)
+    if known is not None:
+        return known
+    remedy = "only then can the attempt be made"
+    if law.edges.size == 0:
+        remedy = "a law of atoms alone has no free root: free powers above 1 have a density"
+    if law.edges.size != 2 or law.atoms.locations.size:
+        _validate.fail("mu", "a law with one bulk and no atoms", law, remedy)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AccuracyWarning)  # its error is looked at here
+        series = law.series()
+    if series.bulks[0].hard_left or series.bulks[0].hard_right or series.error > 1e-10:
+        _validate.fail("mu", "a law whose density vanishes like a square root at its edges", law, remedy)
+    try:
+        root = StieltjesLaw(RootTransform(series, power))
+        size = float(np.ptp(law.edges))
+        grid = np.linspace(law.edges[0] - size, law.edges[1] + size, 101) + 1e-4j * size
+        values = root.transform(grid)
+        lowest = float(np.min(values.imag)) if np.isfinite(values).all() else np.nan
+        if not lowest > 0.0:
+            _validate.fail("transform", "positive just above the real axis", lowest)
+    except DomainError as problem:
+        raise DomainError(
+            f"mu must have a free root of exponent {power:g}, got {law!r}; what the continuation gives is no "
+            f"Stieltjes transform, or it cannot be continued: {problem}"
+        ) from None
+    return root
+
+
+def free_commutator(mu: Law, nu: Law) -> Measure:
+    """Law of ``i (A B - B A)`` for free A and B with laws mu and nu.
+
+    It depends on the even free cumulants only. For laws that are even up to a shift, ``A B`` is R-diagonal, and the
+    commutator has the law ``tau boxplus tau`` where tau is the even law with ``tau^2 = mu^2 boxtimes nu^2``
+    (the laws of the squares). Free Poisson laws are replaced by the even compound free Poisson laws with the same even
+    cumulants. Any other pair is solved by operator-valued subordination of the linearised commutator.
+
+    Parameters
+    ----------
+    mu, nu : Measure or callable
+        Laws of bounded support, or Stieltjes transforms.
+
+    Returns
+    -------
+    Measure
+
+    Raises
+    ------
+    DomainError
+        An argument is no law of bounded support.
+    ConvergenceError
+        From the methods of the law, for pairs of the last kind: points near the real axis that could not be solved.
+
+    References
+    ----------
+    A. Nica, R. Speicher, Duke Math. J. 92 (1998) 553.
+
+    Examples
+    --------
+    >>> import rmtsolve as rmt
+    >>> law = free_commutator(rmt.TwoPoint(-1, 1), rmt.TwoPoint(-1, 1))
+    >>> law.edges                                                    # the arcsine law
+    array([-2.,  2.])
+    """
+    laws = [_law(value, name) for value, name in ((mu, "mu"), (nu, "nu"))]
+    if any(_is_point(law) for law in laws):
+        return Discrete([0.0])
+    even = [_even_part(law) for law in laws]
+    if even[0] is None or even[1] is None:
+        return SolvedMeasure(_commutator_pencil(*laws))
+    signs = [law for law in even if isinstance(law, Discrete) and law.locations.size == 2]
+    if signs:  # A^2 is a number, and A B / |A| has the law of B
+        other = even[1] if signs[0] is even[0] else even[0]
+        return free_power(other.scaled(float(signs[0].locations[1])), 2.0)
+    return free_power(SymmetricRoot(_multiply_two(square_of(even[0]), square_of(even[1]))), 2.0)
+
+
+def _even_part(law: Measure) -> Measure | None:
+    """An even law with the same even free cumulants, or None where none is known."""
+    from ..measures.classical import FreePoisson, MarchenkoPastur
+
+    if isinstance(law, MarchenkoPastur):
+        law = FreePoisson(1.0 / law.ratio, law.ratio * law.variance)
+    if isinstance(law, FreePoisson):
+        jumps = Discrete([-law.jump, law.jump])
+        return law_of(free_poisson_equation(jumps, law.rate), f"the even part of {law!r}")
+    centred = law.shifted(-law.moment(1))
+    if isinstance(law, Discrete):  # symmetric to the last digit
+        at, mass = centred.atoms
+        centred = Discrete(0.5 * (at - at[::-1]), mass) if is_even(centred) else centred
+    return centred if is_even(centred) else None
+
+
+def _commutator_pencil(mu: Measure, nu: Measure) -> FreePencil:
+    """``i (X Y - Y X)`` is the Schur complement of this pencil's first row."""
+    constant, first, second = (np.zeros((3, 3), dtype=np.complex128) for _ in range(3))
+    constant[1, 2], constant[2, 1] = -1j, 1j
+    first[0, 1] = first[1, 0] = 1.0
+    second[0, 2] = second[2, 0] = 1.0
+    carried = np.array([1.0, 0.0, 0.0])
+    letters = ((first, mu), (second, nu))
+    return FreePencil(constant, carried, (), letters, carried, "free commutator")
+
+
+def _known_root(law: Measure, power: float) -> Measure | None:
+    """Roots in closed form."""
+    from ..measures.classical import FreePoisson, MarchenkoPastur, Semicircle
+
+    if _is_point(law):
+        return law.scaled(power)
+    if isinstance(law, Semicircle):
+        return Semicircle(power * law.variance, power * law.mean)
+    if isinstance(law, MarchenkoPastur):
+        return FreePoisson(power / law.ratio, law.ratio * law.variance)
+    if isinstance(law, FreePoisson):
+        return FreePoisson(power * law.rate, law.jump)
+    equation = getattr(law, "equation", None)
+    if isinstance(equation, PasturEquation | CompositionEquation):
+        total = equation.scale * power
+        if equation.kind == "free poisson":
+            return law_of(free_poisson_equation(_population(equation), total), f"free_root({law!r}, {power:g})")
+        if equation.kind == "free power" and total >= 1.0:
+            return free_power(_population(equation), total)
+    return None
+
+
+def _population(equation: PasturEquation | CompositionEquation) -> Measure:
+    """The law that a scalar equation was built from."""
+    return Discrete(*equation.population) if isinstance(equation, PasturEquation) else equation.population
+
+
+def _add_two(mu: Measure, nu: Measure) -> Measure:
+    from ..measures.classical import Semicircle
+
+    for one, two in ((mu, nu), (nu, mu)):
+        if _is_point(one):
+            return two.shifted(float(one.atoms.locations[0]))
+        if isinstance(one, Semicircle):  # one equation instead of two
+            if isinstance(two, Semicircle):
+                return Semicircle(one.variance + two.variance, one.mean + two.mean)
+            equation = deformed_wigner_equation(two.shifted(one.mean), one.variance)
+            return law_of(equation, f"free_add({mu!r}, {nu!r})")
+    return TwoFactorLaw(AdditiveEquation(mu, nu), f"free_add({mu!r}, {nu!r})")
+
+
+def _multiply_two(mu: Measure, nu: Measure) -> Measure:
+    for one, two in ((mu, nu), (nu, mu)):
+        if _is_point(one):
+            return two.scaled(float(one.atoms.locations[0]))
+    if _ends(nu)[1] <= 0.0:  # the mirror image of a product of laws on [0, inf)
+        return _multiply_two(mu, nu.scaled(-1.0)).scaled(-1.0)
+    return TwoFactorLaw(MultiplicativeEquation(mu, nu), f"free_multiply({mu!r}, {nu!r})")
+
+
+def _fold(combine: Callable[[Measure, Measure], Measure], *values: Law) -> Measure:
+    laws = [_law(value, f"law {i + 1}") for i, value in enumerate(values)]
+    total = laws[0]
+    for law in laws[1:]:
+        total = combine(total, law)
+    return total
+
+
+def _law(value: Law, name: str) -> Measure:
+    """A measure of bounded support; a Stieltjes transform is wrapped."""
+    if isinstance(value, Measure):
+        law = value
+    elif callable(value):
+        law = StieltjesLaw(value)
+    else:
+        _validate.fail(name, "a Measure, or a Stieltjes transform m(z) as a function", value)
+    if not np.isfinite(_ends(law)).all():
+        _validate.fail(name, "a law of bounded support", law)
+    return law
+
+
+def _ends(law: Measure) -> tuple[float, float]:
+    ends = np.concatenate([law.edges, law.atoms.locations])
+    return float(ends.min()), float(ends.max())
+
+
+def _is_point(law: Measure) -> bool:
+    return law.edges.size == 0 and law.atoms.locations.size == 1

@@ -1,0 +1,199 @@
+"""Edges of a two-factor law, and the real solutions outside its support.
+
+A real solution at z is the physical one exactly where ``T' = t^2 N_1'(u) N_2'(v) < 1`` (Denjoy-Wolff), and there z is
+monotone in v. So the arcs of the real curves (`rmtsolve.equations.real_curves`) with ``T' < 1`` map one to one onto the
+complement of the support. They end at folds ``T' = 1``, which are square-root edges; at a bulk of a factor; or they go
+on in the next cell. ``(N')^(-1/2)`` is concave between singularities, so that T' does not oscillate within a step of
+the sampling grid.
+
+Source: derived, after S. Belinschi, H. Bercovici, J. Anal. Math. 101 (2007); for one factor of Marchenko-Pastur type it
+is J. Silverstein, S. Choi, J. Multivariate Anal. 54 (1995).
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ..measures.base import Real
+from .real_curves import END, REACH, Curves, Flags, Index, Span
+from .sides import Side
+
+_MARGIN = 1e-11  # T' < 1 - margin: where T' = 1 identically (atoms that only just vanish) rounding must not decide
+_NODES = 121
+_ZOOM = 17
+_PASSES = 16
+_BLOCK = 1 << 16  # samples at a time
+
+
+class Arc(NamedTuple):
+    """A piece of the complement of the support, sampled with z increasing; is each end an edge?"""
+
+    row: int
+    z: Real
+    v: Real
+    x: Real  # coordinate on the segment
+    low_stop: bool
+    high_stop: bool
+
+
+@dataclass(frozen=True, eq=False)
+class RealLine:
+    """Edges (sorted), the v that belongs to each, and the arcs that cover the complement of the support."""
+
+    edges: Real
+    critical: Real
+    arcs: tuple[Arc, ...]
+    sampler: _Sampler
+
+    def start(self, z: Real) -> Real:
+        """v near the solution at real points outside the support."""
+        lows = np.array([arc.z[0] for arc in self.arcs])
+        which = np.maximum(np.searchsorted(lows, z, side="right") - 1, 0)
+        out = np.empty(z.size)
+        for index in np.unique(which):
+            arc, mine = self.arcs[index], which == index
+            out[mine] = np.interp(z[mine], arc.z, arc.v)
+        return out
+
+    def solve(self, z: float) -> float:
+        """v at one real point outside the support, by nested intervals on its arc: slow and sure."""
+        arc = next((a for a in self.arcs if a.z[0] <= z <= a.z[-1]), None)
+        if arc is None:
+            return float("nan")
+        i = int(np.clip(np.searchsorted(arc.z, z), 1, arc.z.size - 1))
+        low, high = arc.x[i - 1], arc.x[i]
+        row = np.full(_ZOOM, arc.row)
+        for _ in range(_PASSES):
+            nodes = np.linspace(low, high, _ZOOM)
+            k = int(np.clip(np.count_nonzero(self.sampler.at(row, nodes)[0] < z), 1, _ZOOM - 1))
+            low, high = nodes[k - 1], nodes[k]
+        return float(self.sampler.at(row[:1], np.array([0.5 * (low + high)]))[2][0])
+
+
+class _Sampler:
+    """The segments of the curves, evaluated by row and coordinate."""
+
+    def __init__(self, curves: Curves) -> None:
+        self.curves = curves
+        self.cell, low, high, self.low_bulk, self.high_bulk = curves.segments()
+        self.span = Span(low, high, curves.scale)
+
+    def at(self, row: Index, x: Real) -> tuple[Real, Real, Real]:
+        """z, ``1 - T' - margin`` (-inf off the curve) and v."""
+        z, g, v = np.empty(x.size), np.empty(x.size), np.empty(x.size)
+        for i in range(0, x.size, _BLOCK):
+            part = slice(i, i + _BLOCK)
+            v[part] = self.span.take(row[part]).at(x[part])
+            z[part], g[part] = self.curves.evaluate(self.cell[row[part]], v[part])
+        return z, np.where(np.isnan(g), -np.inf, g) - _MARGIN, v
+
+
+def real_line(one: Side, two: Side) -> RealLine:
+    """Edges and real arcs of the law of two factors of the same kind."""
+    sampler = _Sampler(Curves(one, two))
+    first, last = sampler.span.ends(REACH, REACH)
+    x = first[:, None] + (last - first)[:, None] * np.linspace(0.0, 1.0, _NODES)
+    rows = np.repeat(np.arange(x.shape[0]), _NODES)
+    z, g, v = (part.reshape(x.shape) for part in sampler.at(rows, x.ravel()))
+    _raise_hidden_peaks(sampler, x, v, z, g)
+    arcs = _collect(sampler, x, v, z, g)
+    edges, critical = _edges(arcs, one.kind != "sum")
+    return RealLine(edges, critical, tuple(arcs), sampler)
+
+
+def _raise_hidden_peaks(sampler: _Sampler, x: Real, v: Real, z: Real, g: Real) -> None:
+    """Move a node to the top of its local maximum of g where that is positive between negative nodes (a small gap)."""
+    inner = g[:, 1:-1]
+    row, column = np.nonzero((inner >= g[:, :-2]) & (inner >= g[:, 2:]) & (inner <= 0.0) & np.isfinite(inner))
+    column += 1
+    left, right = x[row, column - 1], x[row, column + 1]
+    weights = np.linspace(0.0, 1.0, _ZOOM)
+    owner = np.arange(row.size)
+    for _ in range(_PASSES):
+        if owner.size == 0:
+            break
+        nodes = left[owner, None] + (right - left)[owner, None] * weights
+        z_new, g_new, v_new = (
+            part.reshape(nodes.shape) for part in sampler.at(np.repeat(row[owner], _ZOOM), nodes.ravel())
+        )
+        here, best = np.arange(owner.size), g_new.argmax(axis=1)
+        top = g_new[here, best]
+        up = top > 0.0
+        where = row[owner[up]], column[owner[up]]
+        x[where], v[where] = nodes[here, best][up], v_new[here, best][up]
+        z[where], g[where] = z_new[here, best][up], top[up]
+        before, after = np.maximum(best - 1, 0), np.minimum(best + 1, _ZOOM - 1)
+        left[owner], right[owner] = nodes[here, before], nodes[here, after]
+        drop = top - np.minimum(g_new[here, before], g_new[here, after])  # a parabola rises by less than that again
+        owner = owner[~up & (top + 4.0 * drop > 0.0)]
+
+
+def _collect(sampler: _Sampler, x: Real, v: Real, z: Real, g: Real) -> list[Arc]:
+    """Runs of positive g, with their ends refined, sorted by z."""
+    change = np.diff(np.pad(g > 0.0, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    rows, begins = np.nonzero(change == 1)
+    ends = np.nonzero(change == -1)[1] - 1
+    last = x.shape[1] - 1
+    low_tip, low_stop = _tips(sampler, rows, x, begins, np.maximum(begins - 1, 0), begins > 0, sampler.low_bulk, -END)
+    high_tip, high_stop = _tips(sampler, rows, x, ends, np.minimum(ends + 1, last), ends < last, sampler.high_bulk, END)
+    arcs = []
+    for i, row in enumerate(rows):
+        nodes = slice(begins[i], ends[i] + 1)
+        table = np.array([z[row, nodes], v[row, nodes], x[row, nodes]])
+        parts = [low_tip[:, i : i + 1]] * int(low_stop[i]) + [table] + [high_tip[:, i : i + 1]] * int(high_stop[i])
+        table, stops = np.concatenate(parts, axis=1), (bool(low_stop[i]), bool(high_stop[i]))
+        if table[0, 0] > table[0, -1]:  # sandwich: z = 1/t falls with v
+            table, stops = table[:, ::-1], stops[::-1]
+        arcs.append(Arc(int(row), table[0].copy(), table[1].copy(), table[2].copy(), stops[0], stops[1]))
+    unit = max((abs(end) for arc in arcs for end in _stopped(arc)), default=1.0)
+    arcs = [arc for arc in arcs if arc.z[-1] - arc.z[0] > 1e-13 * unit]  # else T' = 1 all along, within rounding
+    return sorted(arcs, key=lambda arc: float(arc.z[0]))
+
+
+def _tips(
+    sampler: _Sampler, rows: Index, x: Real, inside: Index, outside: Index, fold: Flags, bulk: Flags, far: float
+) -> tuple[Real, Flags]:
+    """z, v and x at one end of every run, and whether it is an edge: a fold, or the bulk of a factor."""
+    tip = np.full((3, rows.size), np.nan)
+    bad, good = x[rows[fold], outside[fold]], x[rows[fold], inside[fold]]
+    weights = np.linspace(0.0, 1.0, _ZOOM)[1:-1]
+    for _ in range(_PASSES):
+        if bad.size == 0 or np.all(np.abs(good - bad) <= 1e-15 * (1.0 + np.abs(good))):
+            break
+        nodes = bad[:, None] + (good - bad)[:, None] * weights
+        g = sampler.at(np.repeat(rows[fold], weights.size), nodes.ravel())[1].reshape(nodes.shape)
+        first = np.where((g > 0.0).any(axis=1), (g > 0.0).argmax(axis=1), weights.size)
+        full = np.concatenate([bad[:, None], nodes, good[:, None]], axis=1)
+        here = np.arange(bad.size)
+        bad, good = full[here, first], full[here, first + 1]
+    z, _, v = sampler.at(rows[fold], good)
+    tip[:, fold] = z, v, good
+    runs_in = ~fold & bulk[rows]
+    ends = np.full(int(runs_in.sum()), far)
+    z, _, v = sampler.at(rows[runs_in], ends)
+    tip[:, runs_in] = z, v, ends
+    return tip, fold | runs_in
+
+
+def _stopped(arc: Arc) -> list[float]:
+    return [float(arc.z[0])] * arc.low_stop + [float(arc.z[-1])] * arc.high_stop
+
+
+def _edges(arcs: list[Arc], hard: bool) -> tuple[Real, Real]:
+    """Ends of arcs. Two open ends that meet are no edge; an open end alone is one: the hard edge at 0."""
+    unit = max((abs(end) for arc in arcs for end in _stopped(arc)), default=1.0)
+    events: list[tuple[float, float]] = []
+    for left, right in itertools.pairwise(arcs):
+        meet = not left.high_stop and not right.low_stop and right.z[0] - left.z[-1] < 1e-4 * unit
+        if meet:
+            continue
+        for arc, end, stop in ((left, -1, left.high_stop), (right, 0, right.low_stop)):
+            z = float(arc.z[end])
+            if hard and abs(z) <= (1e-13 if stop else 1e-4) * unit:
+                z = 0.0
+            events.append((z, float(arc.v[end])))
+    return np.array([z for z, _ in events]), np.array([v for _, v in events])

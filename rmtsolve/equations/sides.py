@@ -1,0 +1,368 @@
+"""One factor of a free convolution: a function N that maps the upper half-plane into itself, and its real structure.
+
+===========  ==========================  ==================================  ===========================
+kind         N(u)                        gauge (equal for both factors)      where N is singular
+===========  ==========================  ==================================  ===========================
+sum          ``-1/m(u) - u``             ``u + N = -1/m``                    bulks, zeros of m between them
+product      ``m(u) / (1 + u m(u))``     ``u N = 1 + 1/psi``                 bulks, zeros of ``1 + u m``, and
+                                                                             0 if there is an atom at 0
+sandwich     ``rate int a/(1 - u a)``    ``u N = rate psi``                  the inverses of the spectrum
+===========  ==========================  ==================================  ===========================
+
+N is ``beta u + alpha + int nu(dp) / (p - u)`` with a positive measure nu, so that on a real interval without
+singularities N increases, and N' is convex; the gauge increases there too (for the last two kinds where the law is
+on the positive axis).
+
+Source: derived; H. Bercovici, D. Voiculescu, Indiana Univ. Math. J. 42 (1993); S. Belinschi, H. Bercovici,
+J. Anal. Math. 101 (2007).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _validate
+from ..measures.base import Complex, Measure, Real
+from ..measures.discrete import Discrete
+
+_BLOCK = 1 << 18  # entries of a points-by-atoms block
+_FAR = 50.0  # beyond this many radii the transforms are summed from moments, where their closed forms cancel
+_FAR_TERMS = 11  # 50^-11 < 1e-18
+_OUTSIDE = 3.0  # the same for atoms, whose sums cost nothing more there
+_NUDGE = 1e-13  # of an interval's length: where a function is read off next to a bulk
+
+Flags = NDArray[np.bool_]
+
+
+class Intervals(NamedTuple):
+    """Real intervals without singularities; an end at a bulk (`True`) has a finite gauge, the others are poles."""
+
+    low: Real
+    high: Real
+    low_bulk: Flags
+    high_bulk: Flags
+
+
+class Side:
+    """N and N' of one factor.
+
+    Parameters
+    ----------
+    measure : Measure
+        The factor's law, of bounded support; `Discrete` laws are summed directly.
+    kind : {"sum", "product", "sandwich"}
+        Which N, see the table of this module.
+    rate : float
+        The factor in front of the sandwich's N.
+    """
+
+    def __init__(self, measure: Measure, kind: str, rate: float = 1.0) -> None:
+        self.measure = measure
+        self.kind = kind
+        self.rate = rate
+        self.discrete = isinstance(measure, Discrete)
+        self.low, self.high = float(self._ends.min()), float(self._ends.max())
+        self.radius = max(abs(self.low), abs(self.high))
+        self.positive = self.low >= 0.0
+
+    # ------------------------------------------------------------------ values
+    @overload
+    def evaluate(self, u: Real) -> tuple[Real, Real]: ...
+
+    @overload
+    def evaluate(self, u: Complex) -> tuple[Complex, Complex]: ...
+
+    def evaluate(self, u: Any) -> Any:
+        """``N(u)`` and ``N'(u)`` at 1-d points off the singularities; real points give real values."""
+        with np.errstate(all="ignore"):
+            if self.kind == "sandwich":
+                return self._sandwich(u)
+            if self.discrete:
+                value, slope = self._near_atoms(u)
+            else:
+                m, rate = self._transform(u)
+                value, slope = self._from_transform(m, rate, u)
+            far = ~(np.abs(u - self._center) <= (_OUTSIDE if self.discrete else _FAR) * self._spread)
+            far &= ~np.isnan(u)
+            if far.any():
+                value[far], slope[far] = self._far_away(u[far])
+        return value, slope
+
+    def value(self, u: Any) -> Any:
+        """``N(u)`` alone, also at points that are mpmath numbers (discrete laws only)."""
+        if u.dtype != object:
+            return self.evaluate(u)[0]
+        if not self.discrete:
+            _validate.fail("method", "a floating-point method for factors that are not Discrete", "HighPrecision")
+        at, mass = (part.astype(object) for part in self.measure.atoms)
+        if self.kind == "sandwich":
+            return self.rate * (mass * at / (1 - at * u[:, None])).sum(axis=1)
+        share = mass / (at - u[:, None])
+        m = share.sum(axis=1)
+        return -1 / m - u if self.kind == "sum" else m / (share * at).sum(axis=1)
+
+    def _from_transform(self, m: Complex, rate: Complex, u: Complex) -> tuple[Complex, Complex]:
+        if self.kind == "sum":
+            return -1.0 / m - u, rate / m**2 - 1.0
+        share = 1.0 + u * m
+        return m / share, (rate - m**2) / share**2
+
+    def _near_atoms(self, u: Complex) -> tuple[Complex, Complex]:
+        """Sums of ``1/(x - u)`` times the distance to the nearest atom: finite at the atoms themselves."""
+        at, mass = self.measure.atoms
+        value, slope = np.empty(u.shape, dtype=u.dtype), np.empty(u.shape, dtype=u.dtype)
+        step = max(1, _BLOCK // at.size)
+        for i in range(0, u.size, step):
+            part = u[i : i + step]
+            gap = at - part[:, None]
+            nearest = np.abs(gap).argmin(axis=1)
+            rows = np.arange(nearest.size)
+            near = gap[rows, nearest]
+            share = near[:, None] / gap
+            share[rows, nearest] = 1.0
+            first, second = share @ mass, share**2 @ mass
+            if self.kind == "sum":
+                value[i : i + step] = -near / first - part
+                slope[i : i + step] = second / first**2 - 1.0
+            else:
+                weighted = share @ (mass * at)
+                value[i : i + step] = first / weighted
+                slope[i : i + step] = (second - first**2) / weighted**2
+        return value, slope
+
+    def _far_away(self, u: Complex) -> tuple[Complex, Complex]:
+        """The same without cancellation far from the support: ``s = int (x - mean)^2 / (x - u)`` says it all."""
+        mean = self._center
+        offset = u - mean
+        if self.discrete:
+            at, mass = self.measure.atoms
+            s, s_slope = np.empty(u.shape, dtype=u.dtype), np.empty(u.shape, dtype=u.dtype)
+            step = max(1, _BLOCK // at.size)
+            weight = mass * (at - mean) ** 2
+            for i in range(0, u.size, step):
+                share = 1.0 / (at - u[i : i + step, None])
+                s[i : i + step], s_slope[i : i + step] = share @ weight, share**2 @ weight
+        else:
+            tail, tail_slope = _horner(self._central, 1.0 / offset)  # central moments from the second on
+            s, s_slope = -tail / offset, (tail + tail_slope / offset) / offset**2
+        q = s / offset
+        if self.kind == "sum":
+            return -mean + s / (1.0 - q), (s_slope - q * q) / (1.0 - q) ** 2
+        m = (q - 1.0) / offset
+        share = q + mean * m
+        return m / share, (s_slope - q * q) / (offset * share) ** 2
+
+    def _sandwich(self, u: Complex) -> tuple[Complex, Complex]:
+        value, slope = np.empty(u.shape, dtype=u.dtype), np.empty(u.shape, dtype=u.dtype)
+        if self.discrete:
+            at, mass = self.measure.atoms
+            step = max(1, _BLOCK // at.size)
+            for i in range(0, u.size, step):
+                share = at / (1.0 - at * u[i : i + step, None])
+                value[i : i + step], slope[i : i + step] = share @ mass, share**2 @ mass
+            return self.rate * value, self.rate * slope
+        near = np.abs(u) * self.radius < 1.0 / _FAR
+        if near.any():
+            value[near], slope[near] = _horner(self._moments[1:], u[near])
+        rest = ~near
+        if rest.any():
+            v = 1.0 / u[rest]
+            m, rate = self._transform(v)
+            value[rest] = -v * (1.0 + v * m)
+            slope[rest] = v**2 * (1.0 + 2.0 * v * m + v**2 * rate)
+        return self.rate * value, self.rate * slope
+
+    @cached_property
+    def _moments(self) -> list[float]:
+        return [self.measure.moment(k) for k in range(_FAR_TERMS + 2)]
+
+    @cached_property
+    def _ends(self) -> Real:
+        return np.concatenate([self.measure.edges, self.measure.atoms.locations])
+
+    @cached_property
+    def _center(self) -> float:
+        return self.measure.moment(1)
+
+    @cached_property
+    def _spread(self) -> float:
+        return max(self.high - self._center, self._center - self.low)
+
+    @cached_property
+    def _central(self) -> list[float]:
+        center, measure = self._center, self.measure
+
+        def central(k: int) -> float:
+            return measure.expect(lambda x: (x - center) ** k)
+
+        return [central(k) for k in range(2, _FAR_TERMS + 2)]
+
+    @overload
+    def _transform(self, u: Real) -> tuple[Real, Real]: ...
+
+    @overload
+    def _transform(self, u: Complex) -> tuple[Complex, Complex]: ...
+
+    def _transform(self, u: Any) -> Any:
+        """m and m' on both half planes; real points off the support give real values."""
+        z: Complex = u.astype(np.complex128)
+        lower = z.imag < 0.0
+        z = np.where(lower, z.conj(), z) + 0j
+        # at atoms and edges m or m' is infinite, and at 0 some laws have 0/0: the values next to them stand for it
+        singular = (z.imag == 0.0) & (np.isin(z.real, self._ends) | (z.real == 0.0))
+        z = np.where(singular, z + np.where(z.real > self._center, 1e-14, -1e-14) * (self.radius or 1.0), z)
+        reach = 4.0 * _FAR * (self.radius + self._spread)
+        z = np.where(np.abs(z) <= reach, z, reach)  # beyond, and for nan, the caller has other formulas
+        m, rate = self.measure._stieltjes(z), self.measure._stieltjes_derivative(z)
+        m, rate = np.where(np.isnan(u), np.nan, m), np.where(np.isnan(u), np.nan, rate)
+        if not np.iscomplexobj(u):
+            return m.real, rate.real
+        return np.where(lower, m.conj(), m), np.where(lower, rate.conj(), rate)
+
+    def stieltjes(self, u: Complex) -> Complex:
+        """m(u) of the factor on both half-planes."""
+        lower = u.imag < 0.0
+        m = self.measure._stieltjes(np.where(lower, u.conj(), u) + 0j)
+        return np.where(lower, m.conj(), m)
+
+    def gauge(self, u: Real) -> tuple[Real, Real]:
+        """The quantity that both factors share, and its derivative, at real points."""
+        value, slope = self.evaluate(u)
+        if self.kind == "sum":
+            return u + value, 1.0 + slope
+        return u * value, value + u * slope
+
+    def potential(self, u: Complex, lower: Flags | None = None) -> Complex | None:
+        """``int log(u - x) mu(dx)`` off the support, arguments in [0, 2 pi); None where it is not closed form.
+
+        Real points count as limits from above, those marked `lower` (with all of the lower half-plane) from below.
+        """
+        if lower is not None and lower.any():
+            value = self.potential(np.where(lower, u.conj(), u))
+            return None if value is None else np.where(lower, value.conj() + 2j * np.pi, value)
+        known = getattr(self.measure, "_potential", None)
+        if known is not None:
+            value = known(u)
+            return None if value is None else np.asarray(value)
+        if not self.discrete:
+            return None
+        at, mass = self.measure.atoms
+        out = np.empty(u.size, dtype=np.complex128)
+        step = max(1, _BLOCK // at.size)
+        for i in range(0, u.size, step):
+            gap = at - u[i : i + step, None]
+            gap.imag = np.where(gap.imag == 0.0, -0.0, gap.imag)
+            out[i : i + step] = np.log(gap) @ mass + 1j * np.pi
+        return out
+
+    # ------------------------------------------------------------------ real structure
+    def clearance(self, x: Real) -> Real:
+        """Distance of real points to the singularities of N."""
+        low, high = self.intervals.low, self.intervals.high
+        index = np.maximum(np.searchsorted(low, x) - 1, 0)
+        return np.asarray(np.maximum(np.minimum(x - low[index], high[index] - x), 0.0))
+
+    @cached_property
+    def intervals(self) -> Intervals:
+        """The real line without the singularities of N."""
+        bulks = self.measure.support
+        if self.kind == "sandwich":
+            return self._inverted(bulks)
+        poles = self._zeros_of_transform(bulks)
+        if self.kind == "product":
+            poles = self._zeros_of_sum(bulks, poles)
+        return _complement(bulks, poles)
+
+    def _inverted(self, bulks: Real) -> Intervals:
+        at = self.measure.atoms.locations
+        pieces = []
+        for left, right in bulks:
+            if left < 0.0 < right:
+                pieces += [[-np.inf, 1.0 / left], [1.0 / right, np.inf]]
+            else:
+                with np.errstate(divide="ignore"):
+                    low, high = 1.0 / right if right else -np.inf, 1.0 / left if left else np.inf
+                pieces.append([low, high])
+        return _complement(np.array(pieces).reshape(-1, 2), 1.0 / at[at != 0.0])
+
+    def _zeros_of_transform(self, bulks: Real) -> Real:
+        """Zeros of m on the real line: m increases between neighbouring atoms and bulks."""
+        if self.discrete:
+            from .pole_sums import transform_zeros
+
+            return transform_zeros(*self.measure.atoms)[0]
+        pieces = _complement(bulks, self.measure.atoms.locations)
+        inner = np.isfinite(pieces.low) & np.isfinite(pieces.high)
+        low, high, low_bulk, high_bulk = pieces
+        return _increasing_zeros(
+            lambda u: self._transform(u)[0], low[inner], high[inner], low_bulk[inner], high_bulk[inner]
+        )
+
+    def _zeros_of_sum(self, bulks: Real, zeros: Real) -> Real:
+        """Zeros of ``-1/m - u``, which increases between the zeros of m, plus the atom at 0."""
+        twin = Side(self.measure, "sum")
+        pieces = _complement(bulks, zeros)
+        reach = 1e3 * max(self.radius, 1e-300)
+        mean = self.measure.moment(1)
+        if mean != 0.0:  # outside the hull the zero is at about second moment / mean
+            reach = max(reach, 1e3 * self.measure.moment(2) / abs(mean))
+        low = np.where(np.isfinite(pieces.low), pieces.low, -reach)
+        high = np.where(np.isfinite(pieces.high), pieces.high, reach)
+        open_low, open_high = pieces.low_bulk | ~np.isfinite(pieces.low), pieces.high_bulk | ~np.isfinite(pieces.high)
+        found = _increasing_zeros(lambda u: twin.evaluate(u)[0], low, high, open_low, open_high)
+        at = self.measure.atoms
+        if (at.locations == 0.0).any():
+            found = np.append(found[np.abs(found) > 1e-12 * self.radius], 0.0)
+        return np.sort(found)
+
+
+def _complement(bulks: Real, poles: Real) -> Intervals:
+    """The line minus bulks and poles; poles inside bulks do not count."""
+    inside = ((poles[:, None] > bulks[:, 0]) & (poles[:, None] < bulks[:, 1])).any(axis=1)
+    holes = [(float(a), float(b), True) for a, b in bulks] + [(float(p), float(p), False) for p in poles[~inside]]
+    holes.sort()
+    low, high, low_bulk, high_bulk = [-np.inf], [], [False], []
+    for left, right, bulk in holes:
+        high.append(left)
+        high_bulk.append(bulk)
+        low.append(right)
+        low_bulk.append(bulk)
+    high.append(np.inf)
+    high_bulk.append(False)
+    keep = np.array(low) < np.array(high)
+    return Intervals(np.array(low)[keep], np.array(high)[keep], np.array(low_bulk)[keep], np.array(high_bulk)[keep])
+
+
+def _horner(coefficients: list[float], w: Complex) -> tuple[Complex, Complex]:
+    """``sum_k coefficients[k] w^k`` and its derivative."""
+    value, slope = np.zeros_like(w), np.zeros_like(w)
+    for coefficient in coefficients[::-1]:
+        slope = slope * w + value
+        value = value * w + coefficient
+    return value, slope
+
+
+def _increasing_zeros(
+    function: Callable[[Real], Real],
+    low: Real,
+    high: Real,
+    low_finite: NDArray[np.bool_],
+    high_finite: NDArray[np.bool_],
+) -> Real:
+    """Zeros of a function that increases on each interval, from -inf or a finite value to inf or a finite value."""
+    width = high - low
+    bottom = np.where(low_finite, function(low + _NUDGE * width), -np.inf)
+    top = np.where(high_finite, function(high - _NUDGE * width), np.inf)
+    has = (bottom < 0.0) & (top > 0.0)
+    low, width = low[has], width[has]
+    a, b = np.zeros(low.size), np.ones(low.size)
+    for _ in range(60):
+        middle = 0.5 * (a + b)
+        below = function(low + middle * width) < 0.0
+        a, b = np.where(below, middle, a), np.where(below, b, middle)
+    return np.asarray(low + 0.5 * (a + b) * width)
