@@ -1,0 +1,238 @@
+"""The map of the matrix Dyson equation, its derivative, and what proves a solution of it.
+
+``M_k = -(zJ - A_k + S_k[M])^{-1}``; index k runs over the atoms of one deterministic letter (or coloured population),
+without one there is a single k. Only the r averages of entries that enter ``S_k[M] = sum B M C`` are unknowns.
+
+Legend: W_k = zJ - A_k + S_k[M], M_k = -W_k^{-1} (K x K); s the r unknowns,
+s[e] = sum_k mix[k, e] M_k[rows[e], cols[e]]; S in coordinates: S_k[out_i[q], out_j[q]] += value[k, q] s[source[q]].
+Derivative ``dM = M S[dM] M``, hence the Jacobian of s -> t(s),
+``J[p, e] = sum_{k, q} mix[k, p] value[k, q] M_k[rows[p], out_i[q]] M_k[out_j[q], cols[p]]`` over source[q] = e.
+"""
+
+import math
+
+import numpy as np
+
+from ._jit import kernel
+from .dense import factor, inverse_matrix, solve
+from .primitives import abs2
+
+EPS = 2.220446049250313e-16
+
+
+@kernel
+def assemble(z, spectral, a, out_i, out_j, source, value, s, w):
+    """w = zJ - A + S[s], for one k."""
+    side = a.shape[0]
+    for i in range(side):
+        for j in range(side):
+            w[i, j] = -a[i, j]
+        w[i, i] += z * spectral[i]
+    for q in range(source.size):
+        w[out_i[q], out_j[q]] += value[q] * s[source[q]]
+
+
+@kernel
+def row_size(m, i):
+    """Largest entry of row i over the stack, squared: the yardstick of everything in that row."""
+    size = 0.0
+    for k in range(m.shape[0]):
+        for j in range(m.shape[1]):
+            size = max(size, abs2(m[k, i, j]))
+    return size
+
+
+@kernel
+def evaluate(z, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, m, t, work, pivots, sizes):
+    """M_k = -W_k^{-1} and the averages t of their entries; returns (residual, merit), inf where W is singular.
+
+    The residual is max |t - s| relative to the sizes of the rows of M, which may differ by many orders near an atom;
+    the merit is relative to the geometric means of those of s and t: too small a state is as bad as too large a one.
+    """
+    side = a.shape[1]
+    for e in range(rows.size):
+        t[e] = 0.0
+    for k in range(a.shape[0]):
+        assemble(z, spectral, a[k], out_i, out_j, source, value[k], s, work)
+        if not factor(work, pivots):
+            return np.inf, np.inf
+        for c in range(side):
+            # columns of the inverse are built in the rows of m, which are contiguous, and transposed afterwards
+            for i in range(side):
+                m[k, c, i] = -1.0 if i == c else 0.0
+            solve(work, pivots, m[k, c])
+        for i in range(side):
+            for j in range(i):
+                m[k, i, j], m[k, j, i] = m[k, j, i], m[k, i, j]
+        for e in range(rows.size):
+            t[e] += mix[k, e] * m[k, rows[e], cols[e]]
+    for i in range(side):
+        work[i, i] = row_size(m, i)
+        if not work[i, i].real < np.inf:
+            return np.inf, np.inf
+        sizes[i] = 0.0
+    for e in range(rows.size):
+        total = 0.0
+        for k in range(a.shape[0]):
+            total += mix[k, e]
+        own = abs2(s[e]) / (total * total) if total > 0.0 else 0.0
+        sizes[rows[e]] = max(sizes[rows[e]], own)
+        sizes[cols[e]] = max(sizes[cols[e]], own)
+    residual = 0.0
+    merit = 0.0
+    for e in range(rows.size):
+        gap = abs2(t[e] - s[e])
+        if not gap < np.inf:
+            return np.inf, np.inf
+        if gap > 0.0:
+            total = 0.0
+            for k in range(a.shape[0]):
+                total += mix[k, e]
+            i, j = rows[e], cols[e]
+            yard = total * total * math.sqrt(work[i, i].real * work[j, j].real)
+            residual = max(residual, gap / yard)
+            both = (
+                total
+                * total
+                * math.sqrt(
+                    math.sqrt(work[i, i].real * max(sizes[i], 1e-30 * work[i, i].real))
+                    * math.sqrt(work[j, j].real * max(sizes[j], 1e-30 * work[j, j].real))
+                )
+            )
+            merit = max(merit, gap / both)
+    return math.sqrt(residual), math.sqrt(merit)
+
+
+@kernel
+def positive(m, slack, work):
+    """Whether (M - M*)/2i + slack |M| is positive definite for every M in the stack; |M| row by row."""
+    side = m.shape[1]
+    for k in range(m.shape[0]):
+        for i in range(side):
+            for j in range(side):
+                work[i, j] = -0.5j * (m[k, i, j] - m[k, j, i].conjugate())
+        for c in range(side):
+            pivot = work[c, c].real + slack * math.sqrt(row_size(m, c))
+            if not pivot > 0.0:
+                return False
+            for r in range(c + 1, side):
+                factor_rc = work[r, c] / pivot
+                for j in range(c + 1, r + 1):
+                    work[r, j] -= factor_rc * work[j, c].conjugate()
+    return True
+
+
+@kernel
+def height_of(m):
+    """Largest entry of (M - M*)/2i relative to the sizes of its row and column."""
+    worst = 0.0
+    for i in range(m.shape[1]):
+        for j in range(i + 1):
+            gap = 0.0
+            for k in range(m.shape[0]):
+                gap = max(gap, abs2(m[k, i, j] - m[k, j, i].conjugate()))
+            if gap > 0.0:
+                worst = max(worst, gap / math.sqrt(row_size(m, i) * row_size(m, j)))
+    return 0.5 * math.sqrt(worst)
+
+
+@kernel
+def build_jacobian(out_i, out_j, source, value, rows, cols, mix, m, jacobian):
+    """jacobian = 1 - d t / d s."""
+    r = rows.size
+    for p in range(r):
+        for q in range(r):
+            jacobian[p, q] = 1.0 if p == q else 0.0
+    for k in range(m.shape[0]):
+        for p in range(r):
+            if mix[k, p] != 0.0:
+                for q in range(source.size):
+                    jacobian[p, source[q]] -= (
+                        mix[k, p] * value[k, q] * m[k, rows[p], out_i[q]] * m[k, out_j[q], cols[p]]
+                    )
+
+
+@kernel
+def stable(out_i, out_j, source, value, rows, cols, mix, m, step, full, work, jacobian, wide_pivots):
+    """Whether Y -> M S[Y] M has spectral radius below one, for Hermitian M: (1 - M S[.] M)^{-1} 1 must be positive."""
+    side = m.shape[1]
+    build_jacobian(out_i, out_j, source, value, rows, cols, mix, m, jacobian)
+    for e in range(rows.size):
+        step[e] = 0.0
+        if rows[e] == cols[e]:
+            for k in range(m.shape[0]):
+                step[e] += mix[k, e]
+    if not factor(jacobian, wide_pivots):
+        return False
+    solve(jacobian, wide_pivots, step)
+    for k in range(m.shape[0]):
+        for i in range(side):
+            for j in range(side):
+                full[k, i, j] = 1j if i == j else 0.0
+        for q in range(source.size):
+            weight = 1j * value[k, q] * step[source[q]]
+            for i in range(side):
+                for j in range(side):
+                    full[k, i, j] += weight * m[k, i, out_i[q]] * m[k, out_j[q], j]
+    return positive(full, 0.0, work)
+
+
+@kernel
+def error_bound(
+    z, spectral, a, out_i, out_j, source, value, rows, cols, mix, share, norm_s, weights, s, m, residual, work,
+    jacobian, inverted,
+):  # fmt: skip
+    """Newton-Kantorovich bound on |sum weights diag sum_k share_k M_k - truth|; nan where it does not apply.
+
+    Second derivative of s -> M_k: at most 2 |M_k|^3 |S_k|^2 (Frobenius norms), |M| growing by at most 4/3 within the
+    radius.
+    """
+    side = m.shape[1]
+    r = rows.size
+    build_jacobian(out_i, out_j, source, value, rows, cols, mix, m, jacobian)
+    if not inverse_matrix(jacobian, inverted):
+        return np.nan
+    norm = 0.0
+    for p in range(r):
+        for q in range(r):
+            norm += abs2(inverted[p, q])
+    norm = math.sqrt(norm)
+    growth = 4.0 / 3.0
+    noise = 0.0
+    lipschitz = 0.0
+    largest = 0.0
+    gain = 0.0
+    own_noise = 0.0
+    steepest = 0.0
+    for k in range(m.shape[0]):
+        assemble(z, spectral, a[k], out_i, out_j, source, value[k], s, work)
+        size = 0.0
+        image = 0.0
+        for i in range(side):
+            for j in range(side):
+                size += abs2(m[k, i, j])
+                image += abs2(work[i, j])
+        size = math.sqrt(size)
+        part = 0.0
+        for e in range(r):
+            part = max(part, mix[k, e])
+        rounding = 4.0 * side * EPS * size * size * math.sqrt(image)
+        noise += part * rounding
+        own_noise += share[k] * rounding
+        lipschitz += part * 2.0 * norm * (growth * size) ** 3 * norm_s[k] * norm_s[k]
+        gain += share[k] * size * size * growth * norm_s[k]
+        steepest = max(steepest, norm_s[k] * size)
+        largest = max(largest, size)
+    widest = 0.0
+    for e in range(r):
+        part = 0.0
+        for k in range(m.shape[0]):
+            part += mix[k, e]
+        widest = max(widest, part)
+    beta = norm * (math.sqrt(float(r)) * residual * largest * widest + noise)
+    if not (beta * lipschitz <= 0.25 and 2.0 * beta * steepest <= 0.25):
+        return np.nan
+    total = 0.0
+    for i in range(side):
+        total += abs(weights[i])
+    return total * (gain * 2.0 * beta + own_noise)

@@ -1,0 +1,149 @@
+"""The equation and the law of a linear pencil in free letters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..equations.base import Equation
+from ..equations.solution import SolvedMeasure
+from ..measures.discrete import Discrete
+from .covariance import SampleCovariance
+from .letters import Coefficients, Matrix, RectangularIID, is_white
+from .wigner import Wigner
+
+
+def pencil_equation(
+    constant: Matrix,
+    coefficients: Coefficients,
+    letters: Mapping[str, Any],
+    sizes: NDArray[np.float64],
+    output: int,
+    name: str,
+) -> Equation:
+    """Equation of the mean resolvent over the first `output` rows.
+
+    Covariance letters are written as ``R.T R`` with a rectangular Gaussian R, which adds rows. Then a pencil of
+    Gaussian letters and at most one fixed spectrum (a `Discrete`, or the population of one coloured covariance) obeys a
+    matrix Dyson equation averaged over the atoms of that spectrum, and any other operator-valued subordination.
+
+    Parameters
+    ----------
+    constant, coefficients, letters
+        The pencil; `coefficients` holds both R and its adjoint for letters that are not self-adjoint.
+    sizes : ndarray, shape (K,)
+        Relative dimensions of the rows.
+    output : int
+        Rows that carry z, and over which the transform is averaged: 1 for a polynomial, K for a pencil.
+    name : str
+        For messages.
+    """
+    from ..equations.dyson import MatrixDyson, Term
+    from ..equations.free_pencil import FreePencil
+
+    special = [key for key, _ in coefficients if not _gaussian_letter(letters[key])]
+    averaged = len(special) == 1 and _spectrum(letters[special[0]]) is not None
+    grown = {
+        key: a
+        for (key, _), a in coefficients.items()
+        if is_white(letters[key]) or (averaged and _coloured(letters[key]))
+    }  # covariance letters that get rows of their own
+    total = constant.shape[0] + sum(int(np.linalg.matrix_rank(a, hermitian=True)) for a in grown.values())
+    base = np.zeros((total, total), dtype=np.complex128)
+    base[: len(sizes), : len(sizes)] = constant
+    dimensions = np.concatenate([sizes, np.ones(total - len(sizes))])
+
+    def padded(matrix: Matrix) -> Matrix:
+        out = np.zeros((total, total), dtype=np.complex128)
+        out[: matrix.shape[0], : matrix.shape[1]] = matrix
+        return out
+
+    terms: list[Term] = []
+    laws = []
+    fixed = None
+    for (key, star), a in coefficients.items():
+        letter = letters[key]
+        if star or key in grown:
+            continue
+        if isinstance(letter, Wigner):
+            terms.append(Term(letter.variance * padded(a), padded(a)))
+        elif isinstance(letter, RectangularIID):
+            terms += _rectangular(padded(a), letter.ratio, letter.variance)
+        elif averaged:
+            fixed = padded(a)
+        else:
+            laws.append((padded(a), letter.law() if hasattr(letter, "law") else letter))
+    row = len(sizes)
+    for key, a in grown.items():
+        letter = letters[key]
+        white = is_white(letter)
+        values, vectors = np.linalg.eigh(a)
+        keep = np.abs(values) > 1e-12 * np.max(np.abs(values))
+        new = slice(row, row + int(keep.sum()))
+        # Schur complement: A (x) t R.T R = V (t a) V* (x) R.T R; a coloured population goes into the covariance of R
+        base[new, new] = -np.diag(1.0 / (values[keep] * (letter.population.locations[0] if white else 1.0)))
+        frame = np.zeros((total, total), dtype=np.complex128)
+        frame[new, : len(sizes)] = vectors[:, keep].conj().T
+        terms += _rectangular(frame, letter.ratio, 1.0, coloured=not white)
+        dimensions[new] = sizes[np.nonzero(np.diag(a @ a))[0][0]] / letter.ratio
+        row = new.stop
+
+    spectral = np.zeros(total)
+    spectral[:output] = 1.0
+    weights = np.zeros(total)
+    weights[:output] = dimensions[:output] / dimensions[:output].sum()
+    if laws:
+        return FreePencil(base, spectral, [(t.left, t.right) for t in terms], laws, weights, name)
+    where = {"spectral": spectral, "dimensions": dimensions, "weights": weights}
+    if not averaged:
+        return MatrixDyson(base, terms, name=name, **where)
+    spectrum = _spectrum(letters[special[0]])
+    assert spectrum is not None
+    if fixed is None:
+        constants = np.repeat(base[None], spectrum.locations.size, axis=0)
+        gains = spectrum.locations.copy()
+        return MatrixDyson(constants, terms, shares=spectrum.weights.copy(), gains=gains, name=name, **where)
+    constants = base + spectrum.locations[:, None, None] * fixed
+    return MatrixDyson(constants, terms, shares=spectrum.weights.copy(), name=name, **where)
+
+
+def pencil_law(equation: Equation) -> SolvedMeasure:
+    """The law that belongs to an equation made by `pencil_equation`."""
+    from ..equations.dyson import MatrixDyson
+    from ..equations.dyson_law import DysonLaw
+
+    return DysonLaw(equation) if isinstance(equation, MatrixDyson) else SolvedMeasure(equation)
+
+
+def _gaussian_letter(letter: Any) -> bool:
+    """Whether a letter is made of Gaussian matrices alone."""
+    return isinstance(letter, Wigner | RectangularIID) or is_white(letter)
+
+
+def _coloured(letter: Any) -> bool:
+    return isinstance(letter, SampleCovariance) and isinstance(letter.population, Discrete) and not is_white(letter)
+
+
+def _spectrum(letter: Any) -> Discrete | None:
+    """The atoms over which a letter that is not Gaussian makes the equation average; None where it has no such form."""
+    if isinstance(letter, Discrete):
+        return letter
+    if _coloured(letter):
+        population = letter.population
+        assert isinstance(population, Discrete)
+        return population
+    return None
+
+
+def _rectangular(a: Matrix, ratio: float, variance: float, coloured: bool = False) -> list[Any]:
+    """Covariance of ``A (x) R + A* (x) R*``: ``E R M R* = variance (p/n) tr M`` and ``E R* M R = variance tr M``."""
+    from ..equations.dyson import Term
+
+    star = a.conj().T
+    return [
+        Term(variance * ratio * a, star, reads_gain=coloured),
+        Term(variance * star, a, writes_gain=coloured),
+    ]

@@ -1,0 +1,170 @@
+"""The compiled Dyson sweeps, called directly: every route to a solution, and what is reported when there is none."""
+
+import numpy as np
+import pytest
+
+from rmtsolve._kernels.dyson_map import error_bound, evaluate, height_of, positive
+from rmtsolve._kernels.dyson_matrix import matrix_sweep
+from rmtsolve._kernels.dyson_vector import stable, vector_sweep
+
+
+def semicircle(z):
+    m = (-z + np.sqrt(z - 2) * np.sqrt(z + 2)) / 2
+    return m
+
+
+def layout(side=1):
+    """S[M] = diag(M) entry by entry: `side` independent semicircles."""
+    index = np.arange(side)
+    value = np.ones((1, side), dtype=complex)
+    return (
+        np.ones(side), np.zeros((1, side, side), dtype=complex), index, index, index, value, index, index, index,
+        np.ones((1, side)), np.ones((1, 1)), np.ones(1),
+    )  # fmt: skip
+
+
+def sweep(z, start=None, from_far=False, model=None, tol=1e-13, scale=1.0):
+    z = np.asarray(z, dtype=complex)
+    model = layout() if model is None else model
+    side, r = model[1].shape[1], model[6].size
+    guess = np.zeros((0, r), dtype=complex) if start is None else start
+    out = np.empty((z.size, model[10].shape[0], side, side), dtype=complex)
+    unknowns = np.empty((z.size, r), dtype=complex)
+    status, steps = np.empty(z.size, dtype=np.int64), np.empty(z.size, dtype=np.int64)
+    residual, bound = np.empty(z.size), np.empty(z.size)
+    matrix_sweep(
+        z, *model, np.ones(side) / side, scale, guess, start is not None, from_far, tol, out, unknowns, status, steps,
+        residual, bound,
+    )  # fmt: skip
+    return out[:, 0], status, steps, residual, bound
+
+
+@pytest.mark.parametrize("from_far", [False, True])
+def test_matrix_sweep_of_the_semicircle(from_far):
+    z = np.array([-3.0, -2.5, -1.0, 0.3 + 1e-3j, 0.4, 1.0 + 1j, 2.5, 2.6])
+    out, status, steps, residual, bound = sweep(z, from_far=from_far)
+    np.testing.assert_allclose(out[:, 0, 0], semicircle(z + 1e-300j), atol=1e-13)
+    assert not status.any() and np.all(steps > 0) and np.all(residual < 1e-13) and np.all(bound < 1e-12)
+    assert np.all(out[[0, 1, 6, 7], 0, 0].imag == 0.0)
+
+
+def test_matrix_sweep_uses_the_guess_and_survives_a_bad_one():
+    z = np.array([0.5, 1.0])
+    good = semicircle(z + 1e-300j)[:, None]
+    out, status, steps, *_ = sweep(z, start=good)
+    assert not status.any() and steps.max() <= 4
+    for bad in (-1j, 1e6 + 1j, np.nan):
+        out, status, *_ = sweep(z, start=np.full((2, 1), bad, dtype=complex))
+        assert not status.any()
+        np.testing.assert_allclose(out[:, 0, 0], good[:, 0], atol=1e-13)
+
+
+def test_matrix_sweep_near_an_edge_and_where_the_map_is_singular():
+    out, status, *_ = sweep([2.0 - 1e-9, 2.0 + 1e-9])
+    assert out[0, 0, 0].imag > 1e-5 and out[1, 0, 0].imag == 0.0 and not status.any()
+    model = list(layout())
+    model[5] = np.zeros((1, 1), dtype=complex)  # S = 0: m = -1/z
+    _, status, *_ = sweep([0.0], model=tuple(model))
+    assert status[0] == 3
+    _, status, *_ = sweep([np.nan], model=tuple(model))
+    assert status[0] == 3
+    _, status, _, residual, _ = sweep([0.5], tol=0.0)
+    assert status[0] in (0, 7) and residual[0] < 1e-14
+
+
+def test_one_letter_in_two_rows_is_confirmed_above_the_axis():
+    """One semicircular letter at (1, 1) and (2, 2) with a constant coupling: Im M has rank one in the bulk."""
+    # X**2 as pencil [[0, X], [X, -1]]: m(z) = int mu_sc(dt) / (t^2 - z)
+    spectral = np.array([1.0, 0.0])
+    a = np.array([[[0, 0], [0, -1]]], dtype=complex)
+    out_i, out_j = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    rows, cols = np.array([1, 1, 0, 0]), np.array([1, 0, 1, 0])
+    model = (
+        spectral, a, out_i, out_j, np.arange(4), np.ones((1, 4), dtype=complex), rows, cols, np.array([0, 2, 1, 3]),
+        np.ones((1, 4)), np.ones((1, 1)), np.array([1.0]),
+    )  # fmt: skip
+    out, status, *_ = sweep([1.0, 3.0], model=model)
+    root = np.sqrt(np.array([1.0, 3.0]))
+    truth = semicircle(root + 1e-300j) / root  # the odd part of 1/(t - w) drops out
+    np.testing.assert_allclose(out[:, 0, 0].imag, truth.imag, atol=1e-12)
+    assert not status.any()
+
+
+def test_a_row_without_letter_is_confirmed_above_the_axis():
+    """[[X, 1], [1, 0]]: Im M has rank one everywhere in the bulk; M_11 is the semicircle at z - 1/z."""
+    zero = np.array([0])
+    model = (
+        np.ones(2), np.array([[[0, 1], [1, 0]]], dtype=complex), zero, zero, zero, np.ones((1, 1), dtype=complex), zero,
+        zero, zero, np.ones((1, 1)), np.ones((1, 1)), np.ones(1),
+    )  # fmt: skip
+    z = np.array([-1.5, 0.7, 1.5])
+    out, status, *_ = sweep(z, model=model)
+    np.testing.assert_allclose(out[:, 0, 0], semicircle(z - 1 / z + 1e-300j), atol=1e-12)
+    assert not status.any()
+    # a tolerance below rounding: the root is found, but not called certain
+    _, status, _, residual, _ = sweep([0.5], model=model, tol=1e-18)
+    assert status[0] in (0, 1, 6, 7) and residual[0] < 1e-14
+
+
+def test_pieces_of_the_matrix_map():
+    model = layout(2)
+    m = np.empty((1, 2, 2), dtype=complex)
+    t, work, pivots, sizes = np.empty(2, complex), np.empty((2, 2), complex), np.empty(2, np.int64), np.empty(2)
+    s = np.array([1j, 2j])
+    residual, merit = evaluate(1j, *model[:8], model[9], s, m, t, work, pivots, sizes)
+    np.testing.assert_allclose(t, -1 / (1j + s), rtol=1e-14)
+    assert residual > 0 and merit > 0
+    assert evaluate(-1j, *model[:8], model[9], np.array([1j, np.nan]), m, t, work, pivots, sizes)[0] == np.inf
+    assert positive(np.array([[[1j, 0.5], [0.5, 1j]]]), 0.0, work)
+    assert not positive(np.array([[[1j, 2j], [2j, 1j]]]), 0.0, work)
+    assert height_of(np.array([[[1.0 + 1j, 0], [0, 2.0]]])) == pytest.approx(1 / np.sqrt(2))
+    assert height_of(np.array([[[1.0 + 0j, 0], [0, 2.0]]])) == 0.0
+    jacobian, inverted = np.empty((2, 2), complex), np.empty((2, 2), complex)
+    for diagonal, gap in ((1.0, 0.0), (0.5j, 1.0)):  # a singular Jacobian; a residual too large for the theorem
+        here = np.array([[[diagonal, 0], [0, diagonal]]], dtype=complex)
+        arguments = (model[9], np.ones(1), np.ones(1), np.ones(2), s, here, gap, work, jacobian, inverted)
+        assert np.isnan(error_bound(1j, *model[:8], *arguments))
+
+
+def vector(z, coupling, mean=None, start=None, scale=1.0):
+    z = np.asarray(z, dtype=complex)
+    n = coupling.shape[0]
+    mean = np.zeros(n) if mean is None else mean
+    out = np.empty((z.size, n), dtype=complex)
+    status, steps = np.empty(z.size, dtype=np.int64), np.empty(z.size, dtype=np.int64)
+    residual, bound = np.empty(z.size), np.empty(z.size)
+    guess = np.zeros((0, n), dtype=complex) if start is None else start
+    vector_sweep(
+        z, mean, coupling, np.ones(n) / n, scale, guess, start is not None, 1e-14, out, status, steps, residual, bound
+    )
+    return out, status, steps, residual, bound
+
+
+@pytest.mark.parametrize("n", [1, 3, 21])  # Newton up to 20 unknowns, Anderson above
+def test_vector_sweep_of_flat_profiles(n):
+    z = np.array([-3.0, -2.9, 0.5, 0.6 + 0.1j, 1.0, 2.5, 2.6])
+    out, status, steps, residual, bound = vector(z, np.full((n, n), 1.0 / n))
+    np.testing.assert_allclose(out, np.repeat(semicircle(z + 1e-300j)[:, None], n, axis=1), atol=1e-12)
+    assert not status.any() and np.all(residual < 1e-13) and np.all(steps > 0)
+    assert np.all(bound[np.isfinite(bound)] < 1e-11)
+    good = np.repeat(semicircle(z[2:4] + 1e-300j)[:, None], n, axis=1)
+    again, status, *_ = vector(z[2:4], np.full((n, n), 1.0 / n), start=good)
+    np.testing.assert_allclose(again, good, atol=1e-12)
+    _, status, *_ = vector(z[2:4], np.full((n, n), 1.0 / n), start=good.conj())
+    assert not status.any()
+
+
+def test_vector_sweep_reports_what_fails():
+    _, status, *_ = vector([np.nan], np.ones((1, 1)))
+    assert status[0] == 3
+    two = np.array([[0.0, 1.0], [1.0, 0.0]])  # bipartite: semicircle twice
+    out, status, *_ = vector([0.5, 3.0], two)
+    np.testing.assert_allclose(out[:, 0], semicircle(np.array([0.5, 3.0]) + 1e-300j), atol=1e-12)
+
+
+def test_stability_verdicts():
+    parts = np.empty((2, 2))
+    s = np.array([[0.2, 0.3], [0.3, 0.2]])
+    assert stable(s, np.ones(2, complex), parts) == 1
+    assert stable(s, 2 * np.ones(2, complex), parts) == -1
+    assert stable(np.array([[0.0, 1.0], [1.0, 0.0]]), np.ones(2, complex), parts) == 0

@@ -1,0 +1,137 @@
+"""The automatic linearisation: its (1, 1) Schur complement is the polynomial, and it is as small as it can be."""
+
+import numpy as np
+import pytest
+
+import rmtsolve as rmt
+from rmtsolve import DomainError
+from rmtsolve.ensembles.linearise import linearise
+from rmtsolve.ensembles.words import parse, require_self_adjoint
+
+RECTANGULAR = {"R": (5, 3)}  # rows, columns; the other letters are 3 x 3
+
+
+def evaluate(polynomial, matrices, size):
+    total = np.zeros((size, size), dtype=complex)
+    for word, value in polynomial.items():
+        product = np.eye(size)
+        for name, star in word:
+            product = product @ (matrices[name].conj().T if star else matrices[name])
+        total += value * product
+    return total
+
+
+CASES = {  # text -> rows of the minimal pencil
+    "X*Y + Y*X": 3,
+    "1j*(X*Y - Y*X)": 3,
+    "X*Y*X": 3,
+    "X**2 + Y**2": 3,
+    "(X + Y)**4": 4,
+    "X": 1,
+    "2 - X/3 + Y": 1,
+    "X**6": 6,
+    "X*Y*X + Y*X*Y + 3": 5,
+    "(X*Y + Y*X)**2 - 2*X": None,
+    "R.T*R + X": None,
+    "R.T*R*X + X*R.T*R": None,
+    "(R.T*R - 1)**2 + 1j*(X*Y - Y*X)": None,
+    "Z.T*Z + Z*Z.T + Z + Z.T": None,
+    "1e-6*X**3 + Y": None,
+}
+
+
+@pytest.mark.parametrize("text", CASES, ids=str)
+def test_schur_complement_is_the_polynomial(text):
+    rng = np.random.default_rng(7)
+    square = {"X", "Y"}
+    polynomial = parse(text, {"X", "Y", "R", "Z"}, square)
+    require_self_adjoint(polynomial, square)
+    constant, coefficients, states = linearise(polynomial, square)
+    if CASES[text] is not None:
+        assert len(states) == CASES[text]
+    for x, a in coefficients.items():
+        partner = (x[0], not x[1]) if x[0] not in square else x
+        np.testing.assert_allclose(coefficients[partner], a.conj().T, atol=1e-15)
+
+    matrices = {}
+    for name in "XY":
+        g = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
+        matrices[name] = g + g.conj().T
+    matrices["R"] = rng.normal(size=RECTANGULAR["R"])
+    matrices["Z"] = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
+    sizes = []
+    for word in states:
+        name, star = word[0] if word else ("X", False)
+        sizes.append(matrices[name].shape[1 if star else 0])
+    z = 0.3 + 0.7j
+    rows = []
+    for i, size in enumerate(sizes):
+        row = []
+        for j, width in enumerate(sizes):
+            block = np.zeros((size, width), dtype=complex)
+            if size == width:
+                block += (z * (i == j == 0) - constant[i, j]) * np.eye(size)
+            else:
+                assert constant[i, j] == 0
+            for (name, star), a in coefficients.items():
+                if a[i, j]:
+                    block -= a[i, j] * (matrices[name].conj().T if star else matrices[name])
+            row.append(block)
+        rows.append(row)
+    resolvent = np.linalg.inv(np.block(rows))[:3, :3]
+    truth = np.linalg.inv(z * np.eye(3) - evaluate(polynomial, matrices, 3))
+    np.testing.assert_allclose(resolvent, truth, atol=1e-9 * np.abs(truth).max())
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("X*Y", "X*Y without its adjoint"),
+        ("__import__('os').system('true')", "__import__"),
+        ("X*W", "'W'"),
+        ("X**99", "99"),
+        ("X**0.5", "0.5"),
+        ("X/Y", "X / Y"),
+        ("X/0", "X / 0"),
+        ("X*", "X*"),
+        ("(" * 500 + "X" + ")" * 500, "polynomial"),
+        ("X" * 3000, "characters"),
+        ("X if Y else X", "X if Y else X"),
+        ("(X+Y)**12*(X+Y)**12", "degree"),
+        ("1e999*X", "inf"),
+        (3.5, "3.5"),
+    ],
+    ids=lambda v: str(v)[:20],
+)
+def test_bad_expressions_are_refused_by_name(text, named):
+    with pytest.raises(DomainError, match="expression") as caught:
+        require_self_adjoint(parse(text, {"X", "Y"}, {"X", "Y"}), {"X", "Y"})
+    assert named in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [("i*(X*Y - Y*X)", "write 1j"), ("I*X", "write 1j"), ("X^2 + Y", r"write X\*\*2"), ("X*Z", "pass Z=")],
+)
+def test_what_a_reader_of_formulas_may_type_is_answered_with_a_remedy(text, remedy):
+    with pytest.raises(rmt.DomainError, match=remedy):
+        rmt.MatrixPolynomial(text, X=rmt.Wigner(), Y=rmt.Wigner())
+
+
+def test_the_finite_face_of_a_sympy_expression():
+    import sympy
+
+    x, y = sympy.symbols("X Y", commutative=False)
+    letters = {"X": rmt.Wigner(), "Y": rmt.SampleCovariance([1.0], 0.3)}
+    model = rmt.MatrixPolynomial(sympy.I * (x * y - y * x), **letters).finite(50)
+    text = rmt.MatrixPolynomial("1j*(X*Y - Y*X)", **letters).finite(50)
+    one, two = (m.sample(50, np.random.default_rng(0)) for m in (model, text))
+    np.testing.assert_allclose(one, two, atol=1e-12)
+
+
+def test_a_heavy_atom_beside_a_bulk():
+    """Near an atom of mass 1/2 nothing is solved; its mass is read off farther away."""
+    law = rmt.polynomial_law("X*Y + Y*X + Y", X=rmt.SampleCovariance([1.0], 0.1), Y=rmt.SampleCovariance([2.0], 4.0))
+    assert law.atoms.locations.tolist() == [0.0] and abs(law.atoms.weights[0] - 0.5) < 1e-10  # twice the rank of Y
+    np.testing.assert_allclose(law.masses, [0.25, 0.25], atol=1e-10)
+    assert abs(law.moment(1) - 6.0) < 1e-9
