@@ -18,8 +18,12 @@ _PUBLIC = {
     # measures
     "Measure": "measures.base", "Discrete": "measures.discrete", "Continuous": "measures.continuous",
     "Semicircle": "measures.classical", "MarchenkoPastur": "measures.classical", "FreePoisson": "measures.classical",
-    "Wachter": "measures.classical", "Kesten": "measures.classical", "Arcsine": "measures.classical",
-    "Uniform": "measures.classical", "TwoPoint": "measures.classical",
+    "Wachter": "measures.classical", "Jacobi": "measures.classical", "Kesten": "measures.classical",
+    "Arcsine": "measures.elementary", "Uniform": "measures.elementary", "TwoPoint": "measures.elementary",
+    "SeriesMeasure": "measures.series", "companion": "measures.transforms", "free_cumulants": "measures.cumulants",
+    "law_free_cumulants": "measures.cumulants", "moments_from_free_cumulants": "measures.cumulants",
+    "psi_transform": "measures.transforms", "r_transform": "measures.transforms",
+    "s_transform": "measures.transforms",
     # activations
     "Activation": "activations.base", "activation": "activations.parse",
     # equations
@@ -27,14 +31,39 @@ _PUBLIC = {
     "solve": "equations.solve", "certify": "equations.certificate", "step": "equations.user",
     "Auto": "equations.methods", "FixedPoint": "equations.methods", "Anderson": "equations.methods",
     "Newton": "equations.methods", "Continuation": "equations.methods", "HighPrecision": "equations.methods",
+    "linear_statistics": "equations.statistics",
     # ensembles
     "Ensemble": "ensembles.base", "Outlier": "ensembles.base",
-    "SampleCovariance": "ensembles.covariance", "Wigner": "ensembles.wigner", "DeformedWigner": "ensembles.wigner",
+    "SampleCovariance": "ensembles.covariance", "CompoundFreePoisson": "ensembles.covariance",
+    "Wigner": "ensembles.wigner", "DeformedWigner": "ensembles.wigner",
     "RandomFeatures": "ensembles.features", "SpikedRandomFeatures": "ensembles.features",
+    "SeparableCovariance": "ensembles.separable", "free_add": "ensembles.free", "free_multiply": "ensembles.free",
+    "free_power": "ensembles.free", "free_compress": "ensembles.free",
+    "free_root": "ensembles.free", "free_commutator": "ensembles.free",
+    "DeepFeatures": "ensembles.deep", "ConjugateKernel": "ensembles.deep",
+    "LinearPencil": "ensembles.pencil",
+    "VarianceProfile": "ensembles.profile", "RectangularProfile": "ensembles.profile",
+    "BandMatrix": "ensembles.profile",
+    "SpikedCovariance": "ensembles.spiked", "SpikedWigner": "ensembles.spiked",
+    "SpikedSum": "ensembles.spiked_invariant", "SpikedProduct": "ensembles.spiked_invariant",
+    "SpikedRectangular": "ensembles.spiked_invariant", "InformationPlusNoise": "ensembles.information_noise",
+    "FMatrix": "ensembles.fmatrix", "Manova": "ensembles.fmatrix", "WishartProduct": "ensembles.products",
+    "RectangularIID": "ensembles.letters",
+    "MatrixPolynomial": "ensembles.polynomial",
+    "polynomial_law": "ensembles.polynomial",
     # networks
-    "OneStepNetwork": "networks.one_step",
+    "OneStepNetwork": "networks.one_step", "Target": "networks.targets", "target": "networks.targets",
+    "LinearRidge": "networks.linear_ridge", "linear_ridge_errors": "networks.linear_ridge",
+    "deep_ridge_errors": "networks.deep_ridge", "linearise": "networks.linearise",
+    "data_ridge_errors": "networks.data_ridge", "random_features": "networks.data_ridge",
+    "empirical_moments": "networks.data_ridge", "load_data": "networks.data_ridge",
+    "ridge_errors": "networks.ridge", "optimal_lam": "networks.ridge", "RidgeErrors": "networks.ridge_result",
+    "ridge_errors_given": "networks.ridge_given", "simulate_ridge": "simulate.ridge",
     # finite size
-    "simulate_spectrum": "simulate.spectrum", "compare": "compare", "run_study": "study", "load_model": "models.reader",
+    "simulate_spectrum": "simulate.spectrum", "simulate_data_ridge": "simulate.data_ridge",
+    "simulate_deep_ridge": "simulate.deep_ridge", "compare": "comparison", "Comparison": "comparison",
+    "run_study": "study", "run_ridge_study": "ridge_study", "run_data_study": "ridge_study",
+    "load_model": "models.reader",
 }  # fmt: skip
 
 __all__ = ["__version__", *sorted(_PUBLIC)]

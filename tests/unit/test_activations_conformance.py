@@ -8,7 +8,7 @@ import pytest
 import rmtsolve as rmt
 from rmtsolve.activations.library import LIBRARY
 from rmtsolve.testing import check_activation
-from rmtsolve.testing.activations import ACTIVATION_CHECKS
+from rmtsolve.testing.activation_laws import ACTIVATION_CHECKS
 
 OTHERS = ["x**2*relu(x - 1)", "exp(x/3)*sin(2*x)", "abs(x**2 - 1)", "where(x - 1, x**2, sin(x))", "exp(-abs(x))"]
 
