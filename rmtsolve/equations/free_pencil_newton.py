@@ -35,6 +35,7 @@ _SHORT = 1e-8  # relative length of a last step
 _LAST = 1e-11  # residual from which one more step ends at rounding
 _ACCEPTED = 1e-10  # residual that a solution may have
 _COLD, _STEP = 40, 12  # most steps from a guess, and from the height above
+_PLAIN = 10  # most full steps: where these have not converged the guess was no near one
 _ANCHORS = 81  # abscissae of solved points from which others start
 _DESCENT = 0.3  # ratio of the heights of a continuation
 _LIFT = 1e-8  # height, in sizes of the pencil, from which the axis is reached
@@ -199,6 +200,40 @@ class PencilNewton:
             live, image, slope = live[keep], following[0][keep], following[1][keep]
         return _Found(u, done | (residual <= _ACCEPTED), steps, residual)
 
+    def approach(self, z: Complex, u: Complex) -> _Found:
+        """Solutions at Im z > 0 from guesses: full steps, and where they fail the guarded iteration.
+
+        Next to edges the residual first rises by powers of ten under the right steps, and a line search would creep.
+        """
+        found = self.plain(z, u)
+        rest = np.flatnonzero(~found.done)
+        if rest.size:
+            more = self.newton(z[rest], u[rest], _COLD, guard=True)
+            found.unknowns[rest], found.done[rest], found.residual[rest] = more.unknowns, more.done, more.residual
+            found.steps[rest] += more.steps
+        return found
+
+    def plain(self, z: Complex, u: Complex) -> _Found:
+        """Newton's full steps, whatever they do on the way; done where they end in the domain."""
+        u = u.copy()
+        done, steps = np.zeros(z.size, dtype=bool), np.zeros(z.size, dtype=np.int64)
+        residual, live = np.full(z.size, np.inf), np.arange(z.size)
+        for _ in range(_PLAIN):
+            here = u[live]
+            image, slope = self.image_and_slope(z[live], here)
+            steps[live] += 1
+            residual[live] = gap = self.residual(here, image)
+            step = solve_each(np.eye(self.count) - slope, image - here)
+            finite = np.isfinite(step).all(axis=1) & np.isfinite(gap)
+            last = finite & (gap <= _LAST) & self.short(here, step)
+            u[live[finite]] += step[finite]
+            done[live[last]] = True
+            live = live[finite & ~last]
+            if live.size == 0:
+                break
+        done[done] = self.inside(u[done], 0.0)
+        return _Found(u, done, steps, residual)
+
     def short(self, u: Complex, step: Complex) -> NDArray[np.bool_]:
         """Whether a step is so short relative to every block that the next one is rounding."""
         good = np.ones(len(u), dtype=bool)
@@ -214,7 +249,7 @@ class PencilNewton:
 
     def above(self, z: Complex, start: Complex) -> _Found:
         """Solutions at Im z > 0, from guesses, or down from far away."""
-        found = self.newton(z, start, _COLD, guard=True)
+        found = self.approach(z, start)
         todo = np.flatnonzero(~found.done)
         if todo.size:
             for _, level in self.descend(z[todo]):
@@ -229,7 +264,7 @@ class PencilNewton:
         good = self.cold(z.real + 1j * height)
         while True:
             at = z.real + 1j * height
-            level = self.newton(at, good, _COLD, guard=True)
+            level = self.approach(at, good)
             good = np.where(level.done[:, None], level.unknowns, good)
             yield at, level
             if (height == z.imag).all():

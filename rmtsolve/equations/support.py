@@ -12,6 +12,7 @@ from ..measures.base import Atoms
 from ..status import Status
 from .base import Complex, Equation, Real
 from .folds import fold
+from .free_pencil import FreePencil
 from .generic import nearest
 from .maps import FlatMap
 from .paths import follow
@@ -51,7 +52,8 @@ class _Explorer:
 
     def __init__(self, equation: Equation, stieltjes: Callable[[Complex], Complex]) -> None:
         self._stieltjes = stieltjes
-        self._compiled = type(equation).sweep is not Equation.sweep  # a family's own solver needs no neighbours
+        self._neighbours = isinstance(equation, FreePencil)  # far from solved points its own solver is slow
+        self._compiled = type(equation).sweep is not Equation.sweep  # a family's own solver needs no path
         self._tmap = FlatMap(equation)
         self._seen: dict[bytes, Complex] = {}
         self._z: Complex = np.empty(0, dtype=np.complex128)
@@ -60,8 +62,21 @@ class _Explorer:
     def __call__(self, z: Complex) -> Complex:
         key = z.tobytes()
         if key not in self._seen:
-            self._seen[key] = self._stieltjes(z) if self._compiled else self._explore(z)
+            if self._neighbours:
+                self._seen[key] = self._from_neighbours(z)
+            else:
+                self._seen[key] = self._stieltjes(z) if self._compiled else self._explore(z)
         return self._seen[key]
+
+    def _from_neighbours(self, z: Complex) -> Complex:
+        from .solve import solve
+
+        equation = self._tmap.equation
+        start = self._state[nearest(z, self._z)].reshape(z.size, *equation.shape) if self._z.size else None
+        solution = solve(equation, z, start=start, throw=False)
+        sure = solution.status == Status.CONVERGED
+        self._keep(z[sure], solution.state[sure].reshape(-1, self._tmap.size))
+        return solution.m if sure.all() else self._stieltjes(z)
 
     def _explore(self, z: Complex) -> Complex:
         from .solve import solve
