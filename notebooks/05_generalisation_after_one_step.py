@@ -74,8 +74,8 @@ plt.show()
 # %%
 fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
 ax.stackplot(alpha, *learned.parts.values(), labels=list(learned.parts), alpha=0.8)
-ax.set(xlabel=r"$\alpha = n/d$", ylabel="test error")
-ax.legend(frameon=False, fontsize=8)
+ax.set(xlabel=r"$\alpha = n/d$", ylabel="test error", ylim=(0, 0.26))
+ax.legend(frameon=False, fontsize=8, ncols=2)
 plt.show()
 
 # %% [markdown]

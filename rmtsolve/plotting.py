@@ -123,7 +123,8 @@ def plot_measure(
     ax.plot(ends, np.zeros(ends.size), "^", color=color, ms=5, clip_on=False, zorder=3, label=f"edges {stage}".strip())
     dress(ax, "eigenvalue", "density")
     if not ax.get_title():  # which law, and at which ratio
-        ax.set_title(textwrap.shorten(repr(measure), 90, placeholder=" ..."), fontsize=9, color=INK)
+        name = repr(measure).removeprefix("<law of ").split(": bulks")[0]
+        ax.set_title(textwrap.shorten(name, 75, placeholder=" ..."), fontsize=8, color=INK)
     ax.legend(frameon=False, fontsize=8)
     return ax
 
