@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import quick
 
 import rmtsolve as rmt
 from rmtsolve.activations.properties import jumps
@@ -120,7 +121,7 @@ def test_dual(text):
     assert np.all(np.abs(kappa - partial) <= tail + 1e-11 * energy)
 
 
-@settings(max_examples=25)
+@quick(25)
 @given(built(SMOOTH + KINKED), st.floats(-0.9, 0.9))
 def test_dual_derivative(text, rho):
     """``kappa'`` is ``E sigma'(u) sigma'(v)`` and the slope of kappa (five-point difference)."""
@@ -132,7 +133,7 @@ def test_dual_derivative(text, rho):
     assert numeric == pytest.approx(slope, abs=1e-6 * (1 + act.energy()))
 
 
-@settings(max_examples=25)
+@quick(25)
 @given(activations, st.floats(-30, 30), st.floats(math.log(1e-3), math.log(1e3)).map(math.exp))
 def test_bounds_hold(text, a, s):
     """The stated bound against the closed form with 60 digits, where the algebra is closed."""

@@ -1,14 +1,15 @@
 """The error bound of a solution holds, against digits that the float solver never saw."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import quick
 
 import rmtsolve as rmt
 from rmtsolve import Status
 from rmtsolve.testing import populations, ratios, upper_half_plane
 
-THIRD = settings(max_examples=max(1, settings().max_examples // 3))  # each example costs forty digits
+FEW = quick(16)  # each example costs forty digits
 
 
 def bound_holds(equation, z):
@@ -22,7 +23,7 @@ def bound_holds(equation, z):
     assert np.median(sol.error_bound[good] / np.abs(sol.m[good])) < 1e-6
 
 
-@THIRD
+@FEW
 @given(population=populations(), ratio=ratios(), z=st.lists(upper_half_plane(3.0, 3.0), min_size=1, max_size=4))
 def test_companion_map(population, ratio, z):
     t, h = population.locations, population.weights
@@ -30,14 +31,14 @@ def test_companion_map(population, ratio, z):
     bound_holds(equation, np.array(z))
 
 
-@THIRD
+@FEW
 @given(coupling=st.floats(0.05, 3.0), z=st.lists(upper_half_plane(closest=1e-6), min_size=1, max_size=4))
 def test_vector_map(coupling, z):
     matrix = np.array([[0.5, coupling], [coupling, 0.1]])
     bound_holds(rmt.Equation(lambda z, m: -1 / (z[:, None] + m @ matrix), shape=(2,)), np.array(z))
 
 
-@THIRD
+@FEW
 @given(variance=st.floats(0.05, 4.0), z=st.lists(upper_half_plane(closest=1e-6), min_size=1, max_size=4))
 def test_a_form_without_a_domain(variance, z):
     bound_holds(rmt.Equation(lambda z, m: -(1 + variance * m * m) / z), np.array(z))

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import quick
 
 import rmtsolve as rmt
 from rmtsolve.equations.deep_chain import solve_ridge
@@ -99,7 +100,7 @@ def test_the_solution_is_a_fixed_point_of_the_map(features, z):
     assert (state.imag > 0.0).all()
 
 
-@settings(max_examples=15)
+@quick(15)
 @given(networks(depth=2))
 def test_law_is_a_probability(features):
     law = features.law()
@@ -112,7 +113,7 @@ def test_law_is_a_probability(features):
     assert law.cdf(law.edges[-1]) == pytest.approx(1.0, abs=1e-12)
 
 
-@settings(max_examples=25)
+@quick(25)
 @given(networks(), st.floats(-4.0, 2.0), ratios(0.3, 3.0))
 def test_derivatives_of_the_chain(features, power, ratio):
     """J_s of the notes against differences of the solved kappas in lambda."""
@@ -126,7 +127,7 @@ def test_derivatives_of_the_chain(features, power, ratio):
     assert (at.kappa >= 0).all() and (at.room >= 0).all()
 
 
-@settings(max_examples=25)
+@quick(25)
 @given(networks(), st.sampled_from(["x", "sign(x)", "sin(x)"]), st.floats(0.0, 1.0), st.integers(0, 3))
 def test_errors_are_ordered(features, target, noise, layer):
     lam = np.geomspace(1e-4, 1e6, 12)
@@ -175,7 +176,7 @@ def test_more_nonlinearity_is_more_ridge(alpha, power, extra):
 
 
 @given(populations(0.2, 3.0, 3), st.sampled_from(["tanh", "relu"]), st.integers(0, 2), st.floats(-3, 1))
-@settings(max_examples=15)
+@quick(15)
 def test_a_constant_rainbow_is_isotropic(population, name, layer, power):
     """C = f(Omega) with f = 2 begins a new chain from the solved law of a layer; it is the same as C = 2."""
     scaled = [None, rmt.Discrete([2.0])]

@@ -1,8 +1,9 @@
 """Invariants of matrix and vector Dyson equations over random pencils and profiles."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import quick
 
 import rmtsolve as rmt
 
@@ -26,7 +27,7 @@ def pencils(draw):
 
 
 @given(pencil=pencils(), zs=st.lists(points, min_size=2, max_size=5, unique_by=lambda z: round(z.real, 3)))
-@settings(max_examples=30)
+@quick(30)
 def test_pencil_transforms(pencil, zs):
     equation = pencil.equation()
     z = np.array(zs)
@@ -45,7 +46,7 @@ def test_pencil_transforms(pencil, zs):
 
 
 @given(pencil=pencils(), x=st.floats(-3, 3))
-@settings(max_examples=25)
+@quick(25)
 def test_real_axis_is_the_limit_from_above(pencil, x):
     equation = pencil.equation()
     on = rmt.solve(equation, x, throw=False)
@@ -75,7 +76,7 @@ def test_profile_scaling_and_order(s, share, mean, factor, z):
 
 
 @given(s=st.lists(st.floats(0.05, 3.0), min_size=3, max_size=3), share=st.floats(0.1, 0.9), mean=numbers)
-@settings(max_examples=15)
+@quick(15)
 def test_profile_law_is_a_law(s, share, mean):
     law = rmt.VarianceProfile([[s[0], s[1]], [s[1], s[2]]], fractions=[share, 1 - share], mean=[mean, 0.0]).law()
     assert abs(law.masses.sum() - 1.0) < 1e-9 and np.all(law.masses > 0)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import quick
 
 import rmtsolve as rmt
 
@@ -26,7 +27,7 @@ def states(model, z):
     return swept.state, slope
 
 
-@settings(max_examples=15)
+@quick(15)
 @given(features(), st.floats(-0.5, 6.0), st.floats(1e-3, 2.0))
 def test_solution_lies_in_the_half_plane(model, x, eta):
     """Im q > 0, Im Q > 0 as a matrix, |m| <= 1 / eta, and the numpy map has it as its fixed point."""
@@ -39,7 +40,7 @@ def test_solution_lies_in_the_half_plane(model, x, eta):
     assert np.abs(equation.step(z, state) / state - 1).max() < 1e-10
 
 
-@settings(max_examples=8)
+@quick(8)
 @given(features(classes=1), st.floats(0.2, 0.8))
 def test_equal_classes_are_one_class(model, part):
     """Splitting a class into two changes nothing; their q add up."""
@@ -52,7 +53,7 @@ def test_equal_classes_are_one_class(model, part):
     assert np.allclose(two[:, 2] + 2 * two[:, 3] + two[:, 4], one[:, 1], rtol=1e-11)
 
 
-@settings(max_examples=8)
+@quick(8)
 @given(features(activation=st.sampled_from(["tanh", "sin", "erf"])))
 def test_odd_activations_do_not_see_the_sign_of_a_spike(model):
     flipped = rmt.SpikedRandomFeatures(
@@ -62,7 +63,7 @@ def test_odd_activations_do_not_see_the_sign_of_a_spike(model):
     assert np.allclose(states(model, z)[0][:, :2], states(flipped, z)[0][:, :2], rtol=1e-11)
 
 
-@settings(max_examples=6)
+@quick(6)
 @given(features(), st.floats(0.3, 3.0))
 def test_scaling_of_the_activation(model, factor):
     """sigma -> c sigma moves the spectrum by c^2."""
@@ -78,7 +79,7 @@ def test_scaling_of_the_activation(model, factor):
     assert np.allclose(states(scaled, factor**2 * z)[0][:, :2] * factor**2, states(model, z)[0][:, :2], rtol=1e-9)
 
 
-@settings(max_examples=6)
+@quick(6)
 @given(features())
 def test_mass_moment_and_class_masses(model):
     """The density integrates to one less the atom, to the first moment, and class by class to the fractions."""
@@ -99,7 +100,7 @@ def test_mass_moment_and_class_masses(model):
         assert np.allclose(parts, model.fractions, rtol=0, atol=1e-7)
 
 
-@settings(max_examples=5)
+@quick(5)
 @given(features(), st.floats(100, 5000))
 def test_latent_matrix_decreases_beyond_the_bulk(model, p):
     """The inverse resolvent on the latent directions decreases: eigenvalue by eigenvalue, and N' < 0."""

@@ -1,14 +1,14 @@
 """Free calculus for random laws: algebra, additivity and multiplicativity of transforms, mass and moments."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from profiles import quick
 
 import rmtsolve as rmt
 
-FULL = settings.default.max_examples  # of the profile: a law with its edges costs a fifth of a second, a transform none
-SOME = settings(max_examples=max(FULL // 10, 10))
+SOME = quick(10)  # a law with its edges costs a fifth of a second, a transform nothing
 
 
 def populations(low, high, tilt=0.0):

@@ -1,8 +1,9 @@
 """Information plus noise and products of Wisharts: the law itself, whatever the parameters."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import quick
 
 import rmtsolve as rmt
 from rmtsolve.testing import populations, ratios
@@ -28,7 +29,7 @@ def check_law(law, equation):
     np.testing.assert_allclose(law.cdf(middle + step) - law.cdf(middle), part, atol=1e-11)
 
 
-@settings(max_examples=30)
+@quick(30)
 @given(populations(zero=True), st.floats(0.05, 3.0), ratios(0.05, 1.0))
 def test_information_plus_noise(population, noise, ratio):
     ensemble = rmt.InformationPlusNoise(population, noise, ratio)
@@ -37,7 +38,7 @@ def test_information_plus_noise(population, noise, ratio):
     assert abs(law.moment(1) - (population.moment(1) + noise**2)) <= 1e-10 * law.moment(1)
 
 
-@settings(max_examples=30)
+@quick(30)
 @given(st.lists(ratios(), min_size=1, max_size=4))
 def test_products(values):
     ensemble = rmt.WishartProduct(values)
@@ -47,7 +48,7 @@ def test_products(values):
     assert abs(law.moment(2) - (1 + sum(values))) <= 1e-12 * law.moment(2)
 
 
-@settings(max_examples=8)
+@quick(8)
 @given(populations(max_atoms=2), ratios(0.2, 2.0), st.floats(0.05, 0.8))
 def test_f_matrix_mean(population, ratio1, ratio2):
     """E tr S2^(-1) S1 / p = mean / (1 - ratio2)."""

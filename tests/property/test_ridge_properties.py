@@ -1,8 +1,9 @@
 """What must hold for ridge errors on learned features: identities, invariances, and every limit."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import quick
 
 import rmtsolve as rmt
 
@@ -29,7 +30,7 @@ def options(draw):
     }  # fmt: skip
 
 
-@settings(max_examples=25)
+@quick(25)
 @given(features(), options(), st.floats(-3.0, 2.0))
 def test_objective_is_train_error_plus_penalty(model, how, log_lam):
     """Psi = E[t2 / (1 + V)] - Y.c knows nothing of the response that gives the train error and |b|^2; parts add up."""
@@ -41,7 +42,7 @@ def test_objective_is_train_error_plus_penalty(model, how, log_lam):
     assert 0 < found.degrees_of_freedom <= min(1.0, model.beta / model.alpha * (1 + 1e-12)) < np.inf
 
 
-@settings(max_examples=6)
+@quick(6)
 @given(features(), options())
 def test_slope_of_the_objective_is_the_squared_norm(model, how):
     h = 1e-3
@@ -52,7 +53,7 @@ def test_slope_of_the_objective_is_the_squared_norm(model, how):
     assert abs(slope * 0.3 - here.penalty) < 1e-9 * here.objective
 
 
-@settings(max_examples=8)
+@quick(8)
 @given(features(), options())
 def test_train_error_and_freedom_are_monotone_in_lam(model, how):
     found = rmt.ridge_errors(model, lam=np.geomspace(1e-2, 1e3, 12), **how)
@@ -60,7 +61,7 @@ def test_train_error_and_freedom_are_monotone_in_lam(model, how):
     assert (np.diff(found.degrees_of_freedom) < 0).all()
 
 
-@settings(max_examples=8)
+@quick(8)
 @given(features(), st.floats(-1.0, 1.0), WIDTH)
 def test_errors_are_affine_in_the_noise_variance(model, gamma, p):
     sizes = np.sqrt([0.0, 1.0, 3.0])
@@ -70,7 +71,7 @@ def test_errors_are_affine_in_the_noise_variance(model, gamma, p):
         assert abs((c - a) - 3 * (b - a)) < 1e-12 * c
 
 
-@settings(max_examples=8)
+@quick(8)
 @given(features(), options(), st.floats(0.3, 3.0))
 def test_errors_are_quadratic_in_the_target(model, how, factor):
     g, noise = how.pop("target"), how.pop("noise")
@@ -79,7 +80,7 @@ def test_errors_are_quadratic_in_the_target(model, how, factor):
     assert abs(scaled.test / (factor**2 * one.test) - 1) < 1e-9
 
 
-@settings(max_examples=8)
+@quick(8)
 @given(features(), options())
 def test_spike_and_target_may_be_reflected_together(model, how):
     """(u, gamma) -> (-u, -gamma) is the choice of -v instead of v."""
@@ -91,7 +92,7 @@ def test_spike_and_target_may_be_reflected_together(model, how):
     assert abs(a.test / b.test - 1) < 1e-10 and abs(a.train / b.train - 1) < 1e-10
 
 
-@settings(max_examples=8)
+@quick(8)
 @given(features(classes=1), options(), st.floats(0.2, 0.8))
 def test_equal_classes_are_one_class(model, how, part):
     split = rmt.SpikedRandomFeatures(
@@ -101,7 +102,7 @@ def test_equal_classes_are_one_class(model, how, part):
     assert abs(a.test / b.test - 1) < 1e-9 and abs(a.train / b.train - 1) < 1e-9
 
 
-@settings(max_examples=6)
+@quick(6)
 @given(features(classes=1, spike=False), st.floats(-1.0, 1.0), WIDTH)
 def test_without_spike_the_alignment_does_not_matter(model, gamma, p):
     a = rmt.ridge_errors(model, target="sin(x)", alignment=gamma, noise=0.1, lam=0.1, p=p)

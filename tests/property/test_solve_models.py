@@ -1,15 +1,16 @@
 """Random models: the generic path finds the physical branch, or says that it does not; never a wrong one in silence."""
 
 import numpy as np
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from profiles import quick
 
 import rmtsolve as rmt
 from rmtsolve import Status
 from rmtsolve.testing import pencils, populations, ratios
 
 HEIGHTS = np.array([0.0, 1e-5, 1e-2, 1.0])
-THIRD = settings(max_examples=max(1, settings().max_examples // 3))
+FEW = quick(16)
 REAL = st.lists(st.floats(-2.5, 2.5).map(lambda x: round(x, 6)), min_size=2, max_size=4)
 
 
@@ -32,7 +33,7 @@ def agree(equation, law, z):
     assert (np.abs(sol.m[good] - truth) <= allowed).all(), sol.explain()
 
 
-@THIRD
+@FEW
 @given(population=populations(zero=True), ratio=ratios(), x=REAL)
 def test_covariance_in_a_form_without_a_self_map(population, ratio, x):
     t, h = population.locations, population.weights
@@ -41,7 +42,7 @@ def test_covariance_in_a_form_without_a_self_map(population, ratio, x):
     agree(equation, law, points(np.mean(law.edges), np.ptp(law.edges) / 2, x))
 
 
-@THIRD
+@FEW
 @given(population=populations(low=-3.0, high=3.0), variance=st.floats(0.01, 5.0), x=REAL)
 def test_deformed_wigner(population, variance, x):
     t, h = population.locations, population.weights
@@ -50,7 +51,7 @@ def test_deformed_wigner(population, variance, x):
     agree(equation, law, points(np.mean(law.edges), np.ptp(law.edges) / 2, x))
 
 
-@THIRD
+@FEW
 @given(jumps=populations(low=-3.0, high=3.0), rate=st.floats(0.1, 5.0), x=REAL)
 def test_compound_free_poisson(jumps, rate, x):
     t, h = jumps.locations, jumps.weights
@@ -61,7 +62,7 @@ def test_compound_free_poisson(jumps, rate, x):
         agree(equation, law, points(np.mean(law.edges), np.ptp(law.edges) / 2, x))
 
 
-@THIRD
+@FEW
 @given(data=st.data(), size=st.integers(2, 5), x=REAL)
 def test_vector_dyson_equations(data, size, x):
     entries = st.lists(st.floats(0.0, 2.0), min_size=size * size, max_size=size * size)
@@ -81,7 +82,7 @@ def test_vector_dyson_equations(data, size, x):
     continuous(z, sol, good)
 
 
-@THIRD
+@FEW
 @given(pencil=pencils(), x=REAL)
 def test_matrix_dyson_equations(pencil, x):
     constant, matrices = pencil

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import quick
 
 import rmtsolve as rmt
 
@@ -47,7 +48,7 @@ def test_parseval(f, g, angle, w):
     assert abs(squares.mean() - energy) <= 5 * squares.std() / 200
 
 
-@settings(max_examples=15)
+@quick(15)
 @given(st.sampled_from(["tanh", "sin", "erf", "gelu"]), angles, weights)
 def test_exact_is_quadrature(name, angle, w):
     c, s = round(math.cos(angle), 3), round(math.sin(angle), 3)

@@ -5,7 +5,8 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from profiles import quick
 
 import rmtsolve as rmt
 import rmtsolve.testing as rmt_testing
@@ -103,7 +104,7 @@ def test_bad_arguments():
         check_equation(rmt.Equation(lambda z, m: -1 / (z + m)), rtol=0)
 
 
-@settings(max_examples=10)
+@quick(10)
 @given(model=ensembles(), sigma=activations(), target=targets())
 def test_strategies_draw_valid_arguments(model, sigma, target):
     assert isinstance(model, rmt.Ensemble)
