@@ -43,7 +43,7 @@ def spectrum() -> list[dict[str, Any]]:
         z = np.linspace(0.05, 3.0, 50) + 1j * height
         law = FEATURES.conjugate_kernel().law()
         exact = law.stieltjes(z)
-        seconds = best_time(lambda: law.stieltjes(z))  # noqa: B023
+        seconds = best_time(lambda: law.stieltjes(z))  # noqa: B023  called before the loop goes on
         steps = rmt.solve(law.equation, z).n_steps.mean()
         problem = f"depth-3 kernel, 50 points, eta={height}"
         certificate = float(rmt.solve(law.equation, z).residual.max())
@@ -51,7 +51,7 @@ def spectrum() -> list[dict[str, Any]]:
         counter = [0]
         answer = nested(z, 3, counter)
         calls = counter[0]
-        slow = best_time(lambda: nested(z, 3, [0]), repeat=1)  # noqa: B023
+        slow = best_time(lambda: nested(z, 3, [0]), repeat=1)  # noqa: B023  called before the loop goes on
         error = float(np.max(np.abs(answer - exact) / np.abs(exact)))
         rows.append(
             row(

@@ -88,7 +88,7 @@ def _moment(atom: Atom, weights: dict[int, Any], k: Any, p: int) -> Any:
     if isinstance(atom, Wave):
         return _wave(atom, weights, k, p)
     if isinstance(atom, Step):
-        t = sympy.sympify(atom.threshold)
+        t = sympy.sympify(atom.threshold)  # atoms hold numbers and sympy expressions, never text
         if t == 0:
             return atom.side * _centred_sum(1 / root(2 * pi), sympy.Integer(-1), 1, weights, k, p)
         return atom.side * _hermite_sum(sympy.exp(-t * t / 2) / root(2 * pi), sympy.Integer(1), t, 1, weights, k, p)

@@ -281,6 +281,7 @@ def _same(formula: Any, k: int, value: Any) -> bool:
 
 
 def _tidy(value: Any) -> Any:
+    """A number or sympy expression, expanded; text never comes here, so `sympify` parses nothing."""
     import sympy
 
     return sympy.factor_terms(sympy.expand(sympy.sympify(value)))

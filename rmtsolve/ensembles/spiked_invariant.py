@@ -145,6 +145,7 @@ class SpikedSum(_OverBulk):
     def _plant(self, spikes: Real, windows: list[Window]) -> Planted:
         x = np.array(
             [
+                # the default binds the loop variable; mypy infers no type for such a lambda (here and below)
                 monotone_root(lambda x, level=-1.0 / spike: self._at(x)[0] - level, window.left, window.right)  # type: ignore[misc]
                 for spike, window in zip(spikes, windows, strict=True)
             ]

@@ -242,6 +242,7 @@ def _check_integrals(measure: Measure, rtol: float) -> None:
     _close("expect", measure, measure.expect(lambda x: 1.0), 1.0, 10 * rtol)
     if np.isfinite(measure.edges).all():
         for k in range(1, 5):
+            # the default binds the loop variable; mypy infers no type for such a lambda (here and below)
             wanted = measure.expect(lambda x, k=k: (x / reach) ** k)  # type: ignore[misc]
             _close("moment", measure, measure.moment(k) / reach**k, wanted, rtol, k)
         assert measure.moment(0) == 1.0, f"moment: {measure!r} has moment(0) = {measure.moment(0)}"
@@ -341,6 +342,7 @@ def _check_refusals(measure: Measure, rtol: float) -> None:
         "quantile(1.5)": lambda: measure.quantile(1.5),
         "moment(-1)": lambda: measure.moment(-1),
         "free_cumulant(0)": lambda: measure.free_cumulant(0),
+        # wrong types on purpose
         "expect(3)": lambda: measure.expect(3),  # type: ignore[arg-type]
         "rvs(2, 0)": lambda: measure.rvs(2, 0),  # type: ignore[arg-type]
     }
