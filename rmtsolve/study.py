@@ -89,12 +89,32 @@ class Study:
         parts = [f"{self.model.name}: {self.model.title or self.model.kind} ({self.ratios})"]
         for stage in self.stages:
             parts.append((f"-- {stage.label} --\n" if stage.label else "") + str(stage.comparison))
-        return "\n\n".join(parts)
+        return "\n\n".join(parts + ([self.caveat] if self.caveat else []))
+
+    @property
+    def caveat(self) -> str:
+        """What the finite batch of a network explains where measurement and law differ after its step, or ``""``."""
+        if self.model.kind != "one-step" or self.stages[-1].comparison.agrees:
+            return ""
+        network = self.model.ensemble
+        curvature = math.sqrt(2.0) * float(network.activation.coefficients(2)[2])
+        odd = abs(curvature) <= 1e-9 * math.sqrt(network.activation.energy())
+        order, why = ("d/n0", "") if odd else ("(d/n0)^(1/2)", f", since E sigma'' = {curvature:.3g} is not zero")
+        return (
+            f"The law after the step is that of a large batch. Here n0/d = {network.batch_ratio:.4g}, which moves the "
+            f"bulk by O({order}){why}; a larger batch_ratio brings the two together."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Model, predictions, comparisons and times as plain values that JSON has."""
         stages = [_summary(stage) for stage in self.stages]
-        found = {"model": _about(self.model), "stages": stages, "seconds": self.seconds, "reused": self.reused}
+        found = {
+            "model": _about(self.model),
+            "stages": stages,
+            "caveat": self.caveat,
+            "seconds": self.seconds,
+            "reused": self.reused,
+        }
         return {key: plain(value) for key, value in found.items()}
 
     def plot(self, figure: Any = None) -> Any:

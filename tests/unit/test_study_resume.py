@@ -107,3 +107,25 @@ def test_plain_values():
         "a": [1.0, [None, 2.0]],
         "3": [None, None, "x", True],
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("one-step-tanh", r"O(d/n0);"), ("one-step-relu", r"O((d/n0)^(1/2)), since E sigma'' = 0.399")]
+)
+def test_what_the_batch_explains_is_said_where_bulks_differ(name, words):
+    study = rmt.run_study(model(name, size=60, trials=2))
+    last = study.stages[-1]
+
+    def with_distance(value):
+        comparison = dataclasses.replace(last.comparison, kolmogorov=value, limit=0.1, outliers=(), strays=0.0)
+        return dataclasses.replace(study, stages=(study.stages[0], dataclasses.replace(last, comparison=comparison)))
+
+    assert with_distance(0.05).caveat == ""
+    assert words in with_distance(0.2).caveat
+    assert str(with_distance(0.2)).endswith(with_distance(0.2).caveat)
+
+
+def test_only_networks_have_batches():
+    study = rmt.run_study(model())
+    bad = dataclasses.replace(study.stages[0].comparison, kolmogorov=1.0)
+    assert dataclasses.replace(study, stages=(dataclasses.replace(study.stages[0], comparison=bad),)).caveat == ""
