@@ -350,7 +350,7 @@ def _structure(value: Any, name: str) -> Structure:
             "discretise it, for instance Discrete(law.quantile((np.arange(500) + .5) / 500))",
         )  # fmt: skip
     elif callable(value):
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return]  # any callable may be a Structure; its values are checked
     else:
         law = Discrete(_validate.real_array(value, name, ndim=1))
     if law is not None and (law.locations[0] < 0.0 or law.locations[-1] == 0.0):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from .. import _validate
@@ -51,15 +53,15 @@ def check_ensemble(
         check_measure(law)
     _check_equation(ensemble, law)
     rng = rng or np.random.default_rng(0)
-    seeds = rng.bit_generator.seed_seq.spawn(replicas)  # type: ignore[attr-defined]
-    matrix = ensemble.sample(size, np.random.default_rng(seeds[0]))
-    again = ensemble.sample(size, np.random.default_rng(seeds[0]))
+    children = rng.spawn(replicas)
+    matrix = ensemble.sample(size, copy.deepcopy(children[0]))
+    again = ensemble.sample(size, copy.deepcopy(children[0]))
     assert matrix.shape == (size, size), f"sample: {ensemble!r} returned shape {matrix.shape} for size {size}"
     assert np.array_equal(matrix, again), f"sample: {ensemble!r} is not reproducible from its generator"
     skew = float(np.max(np.abs(matrix - matrix.conj().T)))
     assert skew <= 1e-10 * float(np.max(np.abs(matrix))), f"sample: {ensemble!r} is not self-adjoint by {skew:.1e}"
 
-    spectra = np.array([np.linalg.eigvalsh(ensemble.sample(size, np.random.default_rng(s))) for s in seeds])
+    spectra = np.array([np.linalg.eigvalsh(ensemble.sample(size, child)) for child in children])
     exact = ensemble.finite(size)
     law, planted = exact.law(), len(exact.outliers(p=size))
     distance = float(np.mean([kolmogorov(law, values) for values in spectra]))
@@ -133,18 +135,18 @@ def _check_places(ensemble: Ensemble, law: Measure, spectra: np.ndarray, planted
         )
 
 
-def kolmogorov(law: object, eigenvalues: np.ndarray) -> float:
+def kolmogorov(law: Measure, eigenvalues: np.ndarray) -> float:
     """Kolmogorov distance of one spectrum from a law, eigenvalues at an atom counted as at the atom."""
     x = np.sort(np.asarray(eigenvalues, dtype=float))
     scale = float(np.max(np.abs(x))) or 1.0
-    for location in law.atoms.locations:  # type: ignore[attr-defined]
+    for location in law.atoms.locations:
         x = np.where(np.abs(x - location) <= 1e-9 * scale, location, x)
     values, counts = np.unique(x, return_counts=True)
     above = np.cumsum(counts) / x.size
     below = above - counts / x.size
-    right = np.asarray(law.cdf(values))  # type: ignore[attr-defined]
+    right = np.asarray(law.cdf(values))
     mass = np.zeros(values.size)
-    atoms = law.atoms  # type: ignore[attr-defined]
+    atoms = law.atoms
     for location, weight in zip(atoms.locations, atoms.weights, strict=True):
         mass[values == location] = weight
     return float(max(np.max(np.abs(above - right)), np.max(np.abs(below - (right - mass)))))

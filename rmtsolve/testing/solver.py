@@ -234,8 +234,7 @@ def _against_matrices(
     """Replicated resolvent traces: 4 standard errors, plus the O(1/size) mean shift of real ensembles."""
     z = center + width * np.array([-1.0 + 0.5j, 0.5j, 1.0 + 0.5j, 1.0j])
     replicas = 8
-    seeds = rng.bit_generator.seed_seq.spawn(replicas)  # type: ignore[attr-defined]
-    spectra = np.array([np.linalg.eigvalsh(ensemble.sample(size, np.random.default_rng(seed))) for seed in seeds])
+    spectra = np.array([np.linalg.eigvalsh(ensemble.sample(size, child)) for child in rng.spawn(replicas)])
     traces = (1 / (spectra[:, :, None] - z)).mean(axis=1)
     error = np.sqrt(traces.real.var(axis=0, ddof=1) + traces.imag.var(axis=0, ddof=1)) / np.sqrt(replicas)
     shift = 4.0 / (size * z.imag)
