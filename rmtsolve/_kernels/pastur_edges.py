@@ -142,6 +142,9 @@ def _locate(t, w, w_lo, b, origin, row):
         s, s_lo = dd_add(s, s_lo, u, u_lo)
         if not origin:
             s, s_lo = dd_add(s, s_lo, b, 0.0)
+        if abs(s) <= 1e-30 * size:  # the rounding of double-double: zero, as for the cusp of a symmetric law
+            s = 0.0
+            s_lo = 0.0
     row[E] = s
     row[E_LO] = s_lo
     row[Q0] = c

@@ -84,6 +84,8 @@ class Equation:
         self._start = start
         self.shape = _checked_shape(shape)
         self.name = name
+        self.method = "compiled solver of the family"  # what `sweep` does, in words
+        self.remarks: tuple[str, ...] = ()  # what a user should know about any answer: the notes of its solutions
 
     def __repr__(self) -> str:
         return f"Equation({self.name!r})" if self.name else f"Equation(shape={self.shape})"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _LEVELS = 9  # heights of the extrapolation to the real axis
 _TARGET = 1e-8  # extrapolated values with a larger error estimate come with a warning
-_DEGREE = 14  # of the local expansion of the density at an edge
+_DEGREE = 20  # of the local expansion of the density at an edge
 
 
 class SolvedMeasure(Measure):
@@ -85,7 +85,7 @@ class SolvedMeasure(Measure):
 
     @property
     def cusps(self) -> Real:
-        """Points where two bulks touch and the density vanishes like a cube root."""
+        """Points inside a bulk where two pieces of it touch and the density vanishes like a cube root; searched for."""
         if self._cusps is None:
             from .support import find_cusps
 
@@ -166,16 +166,20 @@ class SolvedMeasure(Measure):
         room = min(0.1 * abs(other - here), 0.5 * float(gaps.min()))
         side = 1.0 if edge % 2 == 0 else -1.0
         nodes = np.cos((np.arange(_DEGREE + 1) + 0.5) * np.pi / (_DEGREE + 1))
-        for reach in room * np.array([1.0, 0.1, 0.01]):
+        # a long reach is limited by the next singularity, a short one by the rounding of here + distance
+        best, found = 1e-9, None
+        for reach in room * np.array([1.0, 0.4, 0.15, 0.05, 0.01]):
             distance = 0.5 * reach * (1.0 + nodes)
             rho = self._density(here + side * distance)
-            for hard in (False, True):
-                smooth = rho * np.sqrt(distance) if hard else rho / np.sqrt(distance)
-                coefficients = np.polynomial.chebyshev.chebfit(nodes, smooth, _DEGREE)
-                # converged: the last coefficients are at rounding level of the values nearest to the edge
-                if np.abs(coefficients[-3:]).max() < 1e-9 * np.abs(coefficients[0]):
-                    return float(reach), hard, coefficients
-        return None
+            hard = bool(rho[-1] > rho[-2])  # towards the edge, nine times nearer
+            smooth = rho * np.sqrt(distance) if hard else rho / np.sqrt(distance)
+            coefficients = np.polynomial.chebyshev.chebfit(nodes, smooth, _DEGREE)
+            tail = np.abs(coefficients[-3:]).max() / np.abs(coefficients[0])
+            if tail < best:
+                best, found = float(tail), (float(reach), hard, coefficients)
+            if best < 1e-14:
+                break
+        return found
 
     def _extrapolated(self, x: Real) -> tuple[Complex, Real]:
         """(m(x + i0), error estimate), extrapolated from Im z = h/4^k in powers of sqrt(Im z): for bulks and edges."""

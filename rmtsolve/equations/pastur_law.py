@@ -15,7 +15,7 @@ from ..measures.base import Atoms
 from ..status import Status
 from .composition import CompositionEquation
 from .composition_law import CompositionLaw, describe
-from .pastur import PasturEquation, Points
+from .pastur_equation import PasturEquation, Points
 from .pole_sums import distances, resolvent_sum
 from .solution import Solution, SolvedMeasure
 
@@ -43,17 +43,32 @@ class PasturLaw(SolvedMeasure):
     Density, distribution function and quantiles come from solves on the real axis itself (no regularisation), anchored
     at the nearest edge, so that densities keep their relative accuracy next to the edges. The distribution function is
     closed form in the solved point: see `rmtsolve.equations.pastur`.
+
+    Where two bulks just touch (to within the rounding of the data), the support is one interval and counts as one bulk:
+    the point is no edge but one of `cusps`. The equation's table keeps it as an edge of both, and inside this class
+    the *parts* of a bulk are what its cusps cut it into.
     """
 
     equation: PasturEquation
 
     def __init__(self, equation: PasturEquation, title: str = "") -> None:
+        self._table_edges = equation.table.edges  # with every cusp twice
+        self._ends = np.flatnonzero(~equation.table.cusp)  # the others
         super().__init__(equation, edges=_validate.read_only(equation.find_edges()))
         self.title = title or equation.kind
         self._tables: dict[int, Real] = {}
 
     def __repr__(self) -> str:
-        return describe(self.title, self.support, self.masses, self.atoms)
+        line = describe(self.title, self.support, self.masses, self.atoms)
+        return line[:-1] + f"; cusps {', '.join(f'{x:.6g}' for x in self.cusps)}>" if self.cusps.size else line
+
+    @property
+    def cusps(self) -> Real:
+        """Points inside a bulk where two pieces of it touch and the density goes like ``|x - cusp|^(1/3)``, exact.
+
+        Where two bulks touch at a hard edge it goes like ``|x - cusp|^(-1/3)`` instead.
+        """
+        return _validate.read_only(self._table_edges[self.equation.table.cusp][::2])
 
     # ------------------------------------------------------------------ masses
     @property
@@ -64,6 +79,12 @@ class PasturLaw(SolvedMeasure):
     @cached_property
     def masses(self) -> Real:
         """Mass of each bulk, exact, shape (bulks,)."""
+        first = self._ends[::2] // 2
+        return _validate.read_only(np.add.reduceat(self._parts, first) if first.size else self._parts)
+
+    @cached_property
+    def _parts(self) -> Real:
+        """Mass of each part, shape (parts,)."""
         at, charge = self.equation.charges
         critical = self.equation.table.critical.reshape(-1, 2)
         inside = (at > critical[:, :1]) & (at < critical[:, 1:])
@@ -89,8 +110,8 @@ class PasturLaw(SolvedMeasure):
 
     @cached_property
     def _below(self) -> Real:
-        """Mass of the bulks left of each edge, shape (edges,)."""
-        total = np.concatenate([[0.0], np.cumsum(self.masses)])
+        """Mass of the parts left of each edge of the table."""
+        total = np.concatenate([[0.0], np.cumsum(self._parts)])
         return np.stack([total[:-1], total[1:]], axis=1).ravel()
 
     # ------------------------------------------------------------------ solving
@@ -107,17 +128,21 @@ class PasturLaw(SolvedMeasure):
         raise ConvergenceError(solution, self.title)
 
     def _at(self, index: Index, offset: Real) -> Points:
-        """Solution at the real points ``edges[index] + offset``."""
+        """Solution at the real points at an offset from an edge of the table."""
         points = self.equation.solve_offsets(index, offset.astype(np.complex128))
-        return self._solved((self.edges[index] + offset).astype(np.complex128), points)
+        return self._solved((self._table_edges[index] + offset).astype(np.complex128), points)
 
-    def _nearest(self, edge: Index, offset: Real) -> tuple[Index, Real]:
-        """The same points, as offsets from the nearer of the two edges of their bulk."""
-        other = edge ^ 1
+    def _nearest(self, edge: int, offset: Real) -> tuple[Index, Real]:
+        """The same points, as offsets from the nearest edge of the table in their bulk."""
         table = self.equation.table
-        span = (table.edges[other] - table.edges[edge]) + (table.rest[other] - table.rest[edge])
-        far = np.abs(offset) > 0.5 * np.abs(span)
-        return np.where(far, other, edge), np.where(far, offset - span, offset)
+        own = self._ends[edge]
+        index, best = np.full(offset.size, own), offset
+        for other in range(self._ends[edge & ~1], self._ends[edge | 1] + 1):
+            span = (table.edges[other] - table.edges[own]) + (table.rest[other] - table.rest[own])
+            inside = (offset >= span) if other % 2 == 0 else (offset <= span)
+            nearer = inside & (np.abs(offset - span) < np.abs(best))
+            index, best = np.where(nearer, other, index), np.where(nearer, offset - span, best)
+        return index, best
 
     def _intensity(self, points: Points) -> Real:
         """Density at solved real points."""
@@ -163,17 +188,20 @@ class PasturLaw(SolvedMeasure):
     def _density(self, x: Real) -> Real:
         index, y = self.equation.locate(x, np.zeros(x.size))
         points = self.equation.solve_offsets(index, y)
-        return self._intensity(self._solved(x.astype(np.complex128), points))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rho = self._intensity(self._solved(x.astype(np.complex128), points))
+        at_cusp = (y == 0.0) & self.equation.table.cusp[index]
+        return np.where(at_cusp, np.where(self._exponents[index] < 0.0, math.inf, 0.0), rho)
 
     def _density_offset(self, edge: int, offset: Real) -> Real:
-        return self._intensity(self._at(*self._nearest(np.full(offset.size, edge), offset)))
+        return self._intensity(self._at(*self._nearest(edge, offset)))
 
     # ------------------------------------------------------------------ distribution function
     def _partial(self, index: Index, offset: Real) -> tuple[Real, Real]:
-        """Mass between an edge and a point of its bulk (negative left of a right edge), and the density there."""
+        """Mass between an edge and a point of its part (negative left of a right edge), and the density there."""
         equation = self.equation
         points = self._at(index, offset)
-        x, u, height = self.edges[index] + offset, points.u, points.delta.imag
+        x, u, height = self._table_edges[index] + offset, points.u, points.delta.imag
         at, charge = equation.charges
         if equation.origin:
             length = np.abs(u)
@@ -193,7 +221,7 @@ class PasturLaw(SolvedMeasure):
         return total * (self.equation.factor / np.pi), self._intensity(points)
 
     def _cdf(self, x: Real) -> Real:
-        edges, below = self.edges, self._below
+        edges, below = self._table_edges, self._below
         at, mass = self.atoms
         value = np.concatenate([[0.0], np.cumsum(mass)])[np.searchsorted(at, x, side="right")]
         value += np.concatenate([[0.0], below])[np.searchsorted(edges, x, side="right")] if edges.size else 0.0
@@ -201,37 +229,37 @@ class PasturLaw(SolvedMeasure):
         if inside.any():
             index, y = self.equation.locate(x[inside], np.zeros(int(inside.sum())))
             left = index % 2 == 0
-            # searchsorted counted the mass left of the bulk already
-            value[inside] += self._partial(index, y.real)[0] + np.where(left, 0.0, self.masses[index // 2])
+            # searchsorted counted the mass left of the part already
+            value[inside] += self._partial(index, y.real)[0] + np.where(left, 0.0, self._parts[index // 2])
         return np.asarray(np.clip(value, 0.0, 1.0))
 
-    def _knots(self, bulk: int) -> Real:
+    def _knots(self, part: int) -> Real:
         """Mass left of ``edge + width sin(angle / 2)^2`` at the angles of `_ANGLES`: where quantiles start."""
-        if bulk not in self._tables:
-            inner = self._mass_at_angle(np.full(_KNOTS - 1, bulk), _ANGLES[1:-1])[0]
-            table = np.concatenate([[0.0], inner, [self.masses[bulk]]])
-            self._tables[bulk] = np.maximum.accumulate(table)
-        return self._tables[bulk]
+        if part not in self._tables:
+            inner = self._mass_at_angle(np.full(_KNOTS - 1, part), _ANGLES[1:-1])[0]
+            table = np.concatenate([[0.0], inner, [self._parts[part]]])
+            self._tables[part] = np.maximum.accumulate(table)
+        return self._tables[part]
 
     def _widths(self) -> Real:
         table = self.equation.table
         return (table.edges[1::2] - table.edges[::2]) + (table.rest[1::2] - table.rest[::2])
 
-    def _mass_at_angle(self, bulk: Index, angle: Real) -> tuple[Real, Real, Real, Real]:
-        """(mass left of the point in its bulk, mass right of it, density in the angle, abscissa)."""
-        width = self._widths()[bulk]
+    def _mass_at_angle(self, part: Index, angle: Real) -> tuple[Real, Real, Real, Real]:
+        """(mass left of the point in its part, mass right of it, density in the angle, abscissa)."""
+        width = self._widths()[part]
         left = angle < 0.5 * np.pi
-        index = 2 * bulk + np.where(left, 0, 1)
+        index = 2 * part + np.where(left, 0, 1)
         offset = np.where(left, width * np.sin(0.5 * angle) ** 2, -width * np.cos(0.5 * angle) ** 2)
-        part, density = self._partial(index, offset)
-        total = self.masses[bulk]
-        below, above = np.where(left, part, total + part), np.where(left, total - part, -part)
-        return below, above, density * 0.5 * width * np.sin(angle), self.edges[index] + offset
+        share, density = self._partial(index, offset)
+        total = self._parts[part]
+        below, above = np.where(left, share, total + share), np.where(left, total - share, -share)
+        return below, above, density * 0.5 * width * np.sin(angle), self._table_edges[index] + offset
 
     def _quantile(self, q: Real) -> Real:
-        edges, masses = self.edges, self.masses
+        edges, masses = self._table_edges, self._parts
         at, mass = self.atoms
-        # bulks and atoms in order of location, with the mass up to and with each
+        # parts and atoms in order of location, with the mass up to and with each
         place = np.concatenate([0.5 * (edges[::2] + edges[1::2]), at])
         order = np.argsort(place, kind="stable")
         pieces = np.concatenate([masses, mass])[order]
@@ -246,30 +274,30 @@ class PasturLaw(SolvedMeasure):
         inside = ~point
         if inside.any():
             # levels counted from both ends, so that both tails keep their digits
-            x[inside] = self._quantile_in_bulk(item[inside], q[inside] - before[inside], (upto[piece] - q)[inside])
+            x[inside] = self._quantile_in_part(item[inside], q[inside] - before[inside], (upto[piece] - q)[inside])
         return x
 
-    def _quantile_in_bulk(self, bulk: Index, below: Real, above: Real) -> Real:
-        """The point of each bulk with mass `below` on its left and `above` on its right, by bracketed Newton steps."""
-        position = np.array([np.searchsorted(self._knots(k), level) for k, level in zip(bulk, below, strict=True)])
+    def _quantile_in_part(self, part: Index, below: Real, above: Real) -> Real:
+        """The point of each part with mass `below` on its left and `above` on its right, by bracketed Newton steps."""
+        position = np.array([np.searchsorted(self._knots(k), level) for k, level in zip(part, below, strict=True)])
         position = np.clip(position, 1, _KNOTS)
         low, high = _ANGLES[position - 1], _ANGLES[position]
-        first = np.array([self._knots(k)[i - 1] for k, i in zip(bulk, position, strict=True)])
-        last = np.array([self._knots(k)[i] for k, i in zip(bulk, position, strict=True)])
+        first = np.array([self._knots(k)[i - 1] for k, i in zip(part, position, strict=True)])
+        last = np.array([self._knots(k)[i] for k, i in zip(part, position, strict=True)])
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.clip(np.nan_to_num((below - first) / (last - first)), 0.0, 1.0)
-        power = 0.5 / (1.0 + self.edge_exponents)  # next to an edge the mass is a power of the angle
-        share = np.where(position == 1, share ** power[2 * bulk], share)
+        power = 0.5 / (1.0 + self._exponents)  # next to an edge the mass is a power of the angle
+        share = np.where(position == 1, share ** power[2 * part], share)
         with np.errstate(divide="ignore", invalid="ignore"):
-            tail = np.clip(np.nan_to_num(above / (last - first)), 0.0, 1.0) ** power[2 * bulk + 1]
+            tail = np.clip(np.nan_to_num(above / (last - first)), 0.0, 1.0) ** power[2 * part + 1]
         angle = np.where(position == _KNOTS, high - (high - low) * tail, low + (high - low) * share)
-        x = np.where(below <= 0.0, self.edges[2 * bulk], self.edges[2 * bulk + 1])
+        x = np.where(below <= 0.0, self._table_edges[2 * part], self._table_edges[2 * part + 1])
         active = np.flatnonzero((below > 0.0) & (above > 0.0) & (angle > 0.0) & (angle < np.pi))
         for _ in range(100):
             if active.size == 0:
                 break
             here = angle[active]
-            left, right, rate, x[active] = self._mass_at_angle(bulk[active], here)
+            left, right, rate, x[active] = self._mass_at_angle(part[active], here)
             excess = np.where(here < 0.5 * np.pi, left - below[active], above[active] - right)
             high[active] = np.where(excess > 0.0, here, high[active])
             low[active] = np.where(excess < 0.0, here, low[active])
@@ -282,16 +310,36 @@ class PasturLaw(SolvedMeasure):
         return x
 
     # ------------------------------------------------------------------ edges and moments
-    @cached_property
+    @property
     def edge_exponents(self) -> Real:
-        """a of ``density ~ K |x - edge|^a`` at each edge: 1/2; -1/2 at a hard edge; 1/3 at a cusp (-1/3 at u = 0)."""
-        table = self.equation.table
-        pole = np.isin(table.critical, self.equation.pins)
-        return _validate.read_only(np.where(table.cusp, 1.0 / 3.0, 0.5) * np.where(pole, -1.0, 1.0))
+        """a of ``density ~ K |x - edge|^a`` at each edge: 1/2, and -1/2 at a hard edge."""
+        return _validate.read_only(self._exponents[self._ends])
 
-    @cached_property
+    @property
+    def cusp_exponents(self) -> Real:
+        """a of ``density ~ K |x - cusp|^a`` at each cusp: 1/3, and -1/3 at one that is a hard edge too."""
+        return _validate.read_only(self._exponents[self.equation.table.cusp][::2])
+
+    @property
     def edge_coefficients(self) -> Real:
         """K of ``density ~ K |x - edge|^a`` at each edge, a the edge's exponent."""
+        return _validate.read_only(self._limits[self._ends])
+
+    @property
+    def cusp_coefficients(self) -> Real:
+        """K of ``density ~ K |x - cusp|^a`` at each cusp, a the cusp's exponent."""
+        return _validate.read_only(self._limits[self.equation.table.cusp][::2])
+
+    @cached_property
+    def _exponents(self) -> Real:
+        """Exponents at every edge of the table."""
+        table = self.equation.table
+        pole = np.isin(table.critical, self.equation.pins)
+        return np.asarray(np.where(table.cusp, 1.0 / 3.0, 0.5) * np.where(pole, -1.0, 1.0))
+
+    @cached_property
+    def _limits(self) -> Real:
+        """Coefficients at every edge of the table."""
         equation, table = self.equation, self.equation.table
         with np.errstate(divide="ignore"):
             # Im u = size |x - e|^(1/2 or 1/3)
@@ -311,7 +359,7 @@ class PasturLaw(SolvedMeasure):
                 rate = np.where(pole, own, ((table.critical[:, None] - at) ** -2.0) @ mass)
         # at a hard edge the density goes with Im(-1 / delta) instead of Im delta
         size = np.where(pole, np.where(table.cusp, math.sin(np.pi / 3.0) ** 2, 1.0) / size, size)
-        return _validate.read_only(size * rate * (self.equation.factor / np.pi))
+        return np.asarray(size * rate * (self.equation.factor / np.pi))
 
     def _moment(self, k: int) -> float:
         # Lagrange inversion: (k+1) m_k = sum_j (j+1) m_j(H) [v^(k-j)] P(v)^(k+1), P(v) = v F(1/v)

@@ -21,7 +21,7 @@ import numpy as np
 from ..measures.base import NO_ATOMS, Atoms, Complex, Measure, Real
 from ..measures.discrete import Discrete
 from .sides import Flags, Side
-from .subordination import Pair, TwoFactorEquation
+from .two_factor import Pair, TwoFactorEquation
 
 _EPS = float(np.finfo(float).eps)
 

@@ -29,10 +29,14 @@ from numpy.typing import NDArray
 from .. import _validate
 from ..measures.base import Complex, Measure, Real
 from ..measures.discrete import Discrete
+from ..measures.inversion import moments_about
+from ..measures.series import SeriesMeasure
+from .operands import reliable_series, series_error, stand_in
 
 _BLOCK = 1 << 18  # entries of a points-by-atoms block
 _FAR = 50.0  # beyond this many radii the transforms are summed from moments, where their closed forms cancel
 _FAR_TERMS = 11  # 50^-11 < 1e-18
+_TERMS = 512  # most for each bulk of a series that only gives a potential
 _OUTSIDE = 3.0  # the same for atoms, whose sums cost nothing more there
 _NUDGE = 1e-13  # of an interval's length: where a function is read off next to a bulk
 
@@ -63,6 +67,8 @@ class Side:
 
     def __init__(self, measure: Measure, kind: str, rate: float = 1.0) -> None:
         self.measure = measure
+        self.law = stand_in(measure)  # the same to rounding, and cheap: what all values are taken from
+        self.error = series_error(self.law)
         self.kind = kind
         self.rate = rate
         self.discrete = isinstance(measure, Discrete)
@@ -179,7 +185,7 @@ class Side:
 
     @cached_property
     def _moments(self) -> list[float]:
-        return [self.measure.moment(k) for k in range(_FAR_TERMS + 2)]
+        return [self.law.moment(k) for k in range(_FAR_TERMS + 2)]
 
     @cached_property
     def _ends(self) -> Real:
@@ -187,7 +193,7 @@ class Side:
 
     @cached_property
     def _center(self) -> float:
-        return self.measure.moment(1)
+        return self.law.moment(1)
 
     @cached_property
     def _spread(self) -> float:
@@ -195,12 +201,7 @@ class Side:
 
     @cached_property
     def _central(self) -> list[float]:
-        center, measure = self._center, self.measure
-
-        def central(k: int) -> float:
-            return measure.expect(lambda x: (x - center) ** k)
-
-        return [central(k) for k in range(2, _FAR_TERMS + 2)]
+        return moments_about(self.law, self._center, range(2, _FAR_TERMS + 2))
 
     @overload
     def _transform(self, u: Real) -> tuple[Real, Real]: ...
@@ -218,16 +219,38 @@ class Side:
         z = np.where(singular, z + np.where(z.real > self._center, 1e-14, -1e-14) * (self.radius or 1.0), z)
         reach = 4.0 * _FAR * (self.radius + self._spread)
         z = np.where(np.abs(z) <= reach, z, reach)  # beyond, and for nan, the caller has other formulas
-        m, rate = self.measure._stieltjes(z), self.measure._stieltjes_derivative(z)
+        both = getattr(self.law, "transforms", None)  # from laws that have them together
+        if both is None:
+            m, rate = self.law._stieltjes(z), self.law._stieltjes_derivative(z)
+        else:
+            m, rate = both(z.real if isinstance(self.law, SeriesMeasure) and not np.iscomplexobj(u) else z)
         m, rate = np.where(np.isnan(u), np.nan, m), np.where(np.isnan(u), np.nan, rate)
         if not np.iscomplexobj(u):
             return m.real, rate.real
         return np.where(lower, m.conj(), m), np.where(lower, rate.conj(), rate)
 
+    def doubt(self, u: Complex, value: Complex) -> Real:
+        """Bound on the error of ``N(u) = value`` where a series stands for the law.
+
+        The distribution function is wrong by at most `error`, and ``m = int F(x) / (x - p)^2`` up to a constant, so m
+        by at most ``error pi / Im p``, on the real line off the support by ``2 error`` over the distance to it.
+        """
+        if self.error == 0.0:
+            return np.zeros(u.size)
+        with np.errstate(all="ignore"):
+            p = 1.0 / u if self.kind == "sandwich" else u
+            bulks = self.measure.support
+            x = p.real[:, None]
+            away = np.maximum(np.maximum(bulks[:, 0] - x, x - bulks[:, 1]), 0.0).min(axis=1)
+            miss = self.error * np.minimum(np.pi / np.abs(p.imag), 2.0 / away)
+            if self.kind == "sandwich":
+                return np.asarray(self.rate * np.abs(p) ** 2 * miss)
+            return np.asarray(miss * np.abs(u + value if self.kind == "sum" else 1.0 - u * value) ** 2)
+
     def stieltjes(self, u: Complex) -> Complex:
         """m(u) of the factor on both half-planes."""
         lower = u.imag < 0.0
-        m = self.measure._stieltjes(np.where(lower, u.conj(), u) + 0j)
+        m = self.law._stieltjes(np.where(lower, u.conj(), u) + 0j)
         return np.where(lower, m.conj(), m)
 
     def gauge(self, u: Real) -> tuple[Real, Real]:
@@ -245,12 +268,9 @@ class Side:
         if lower is not None and lower.any():
             value = self.potential(np.where(lower, u.conj(), u))
             return None if value is None else np.where(lower, value.conj() + 2j * np.pi, value)
-        known = getattr(self.measure, "_potential", None)
-        if known is not None:
-            value = known(u)
-            return None if value is None else np.asarray(value)
         if not self.discrete:
-            return None
+            value = None if self._logarithmic is None else self._logarithmic(u)
+            return None if value is None else np.asarray(value)
         at, mass = self.measure.atoms
         out = np.empty(u.size, dtype=np.complex128)
         step = max(1, _BLOCK // at.size)
@@ -259,6 +279,13 @@ class Side:
             gap.imag = np.where(gap.imag == 0.0, -0.0, gap.imag)
             out[i : i + step] = np.log(gap) @ mass + 1j * np.pi
         return out
+
+    @cached_property
+    def _logarithmic(self) -> Callable[[Complex], Complex | None] | None:
+        """The law's own potential, or that of its series."""
+        known: Callable[[Complex], Complex | None] | None = getattr(self.law, "_potential", None)
+        series = reliable_series(self.law, _TERMS) if known is None else None
+        return known if series is None else series._potential
 
     # ------------------------------------------------------------------ real structure
     def clearance(self, x: Real) -> Real:
@@ -308,9 +335,9 @@ class Side:
         twin = Side(self.measure, "sum")
         pieces = _complement(bulks, zeros)
         reach = 1e3 * max(self.radius, 1e-300)
-        mean = self.measure.moment(1)
+        mean = self.law.moment(1)
         if mean != 0.0:  # outside the hull the zero is at about second moment / mean
-            reach = max(reach, 1e3 * self.measure.moment(2) / abs(mean))
+            reach = max(reach, 1e3 * self.law.moment(2) / abs(mean))
         low = np.where(np.isfinite(pieces.low), pieces.low, -reach)
         high = np.where(np.isfinite(pieces.high), pieces.high, reach)
         open_low, open_high = pieces.low_bulk | ~np.isfinite(pieces.low), pieces.high_bulk | ~np.isfinite(pieces.high)

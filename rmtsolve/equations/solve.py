@@ -93,7 +93,7 @@ def _dispatch(equation: Equation, z: Complex, method: Method, start: Complex | N
     if swept is not None:
         with np.errstate(all="ignore"):
             m = equation.readout(z, swept.state)
-        return Solved(*swept, m, "compiled solver of the family", ())
+        return Solved(*swept, m, equation.method, equation.remarks)
     return solve_generic(equation, z, method, start)
 
 

@@ -10,7 +10,9 @@ from ..errors import ConvergenceError
 from ..measures.base import Complex, Real
 from ..measures.inversion import cdf_by_quadrature
 from .solution import Solution, SolvedMeasure
-from .subordination import Pair, TwoFactorEquation
+from .two_factor import Pair, TwoFactorEquation
+
+_MOST_LOST = 1e4  # digits (as a factor) that the formula of m' may lose before Cauchy's integral is better
 
 
 class TwoFactorLaw(SolvedMeasure):
@@ -66,15 +68,19 @@ class TwoFactorLaw(SolvedMeasure):
             return self.equation.transform(z, pair.u, pair.v)
 
     def _stieltjes_derivative(self, z: Complex) -> Complex:
-        near = np.abs(z) < 1e-4 * self._size if self.equation.kind != "sum" else np.zeros(z.shape, dtype=bool)
-        out = np.empty(z.shape, dtype=np.complex128)
-        if near.any():  # the formula cancels there
-            out[near] = super()._stieltjes_derivative(z[near])
-        rest = z[~near]
-        pair = self._solved(rest)
+        return self.transforms(z)[1]
+
+    def transforms(self, z: Complex) -> tuple[Complex, Complex]:
+        """m(z) and m'(z) from one solution, Im z >= 0."""
+        inner = self._off_zero(z)
+        pair = self._solved(inner)
         with np.errstate(all="ignore"):
-            out[~near] = self.equation.transform_rate(rest, pair)
-        return out
+            m = self.equation.transform(inner, pair.u, pair.v)
+            rate = self.equation.transform_rate(inner, pair)
+            far = ~(self.equation.digits_lost(inner, pair) <= _MOST_LOST)
+        if far.any():
+            rate[far] = super()._stieltjes_derivative(z[far])
+        return m, rate
 
     def _potential(self, z: Complex) -> Complex | None:
         """``int log(z - x)``, Im z >= 0, up to a real constant; None where a factor's own is not known."""

@@ -6,7 +6,8 @@ On a panel mapped to [-1, 1] a polynomial ``p = sum c_k P_k`` has
 
 Q_k the Legendre functions of the second kind, whose three-term recurrence is stable for y near [-1, 1] (the limit from
 above included). Away from the panel Gauss-Legendre quadrature is exact to rounding: with n nodes its error is
-``r^(-2n)``, r the sum of the semi-axes of the ellipse with foci -+1 through y. End-point singularities, kinks and
+``r^(-2n)``, r the sum of the semi-axes of the ellipse with foci -+1 through y; the recurrence is used for r < 1.6.
+Farther off moments about the middle are enough. End-point singularities, kinks and
 jumps are reached by halving panels; what is left at an inverse-power end point is one point mass.
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,8 @@ from .base import Complex, Real
 
 _TERMS = 24  # of the series on a panel
 _NODES = 40  # of the quadrature on a panel: 1.6^-80 < 1e-16
-_NEAR = (1.1125, 0.4875)  # semi-axes of the ellipse with r = 1.6, inside which the recurrence is used
 _MAX_PANELS = 2000
 _MAX_LEVEL = 110
-_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +48,21 @@ class LegendrePanels:
         """Mass of each panel."""
         return self.coefficients[:, 0] * (self.high - self.low)
 
+    @cached_property
+    def _tables(self) -> tuple[Real, Real, Real, Real, Real]:
+        """Middles, half-lengths, nodes, masses there and moments about the middles, for the kernel."""
+        from .._kernels.panels import MOMENTS
+
+        nodes, weights = _gauss(_NODES)
+        half = 0.5 * (self.high - self.low)
+        middle = self.low + half
+        masses = half[:, None] * weights * np.polynomial.legendre.legval(nodes, self.coefficients.T)
+        moments = masses @ nodes[:, None] ** np.arange(MOMENTS)  # exact: 30 + 24 < 80
+        return middle, half, middle[:, None] + half[:, None] * nodes, masses, np.ascontiguousarray(moments)
+
     def quadrature(self) -> tuple[Real, Real]:
         """Nodes and masses, (panels, _NODES) each."""
-        nodes, weights = _gauss(_NODES)
-        half = 0.5 * (self.high - self.low)[:, None]
-        values = np.polynomial.legendre.legval(nodes, self.coefficients.T)
-        return (self.low[:, None] + half) + half * nodes, half * weights * values
+        return self._tables[2:4]
 
     def cauchy(self, z: Complex, *, derivative: bool = False) -> Complex:
         """``int density / (t - z)`` or its derivative at points with Im z >= 0."""
@@ -81,28 +89,14 @@ class LegendrePanels:
         return out
 
     def _sum(self, z: Complex, power: int) -> Complex:
-        t, mass = self.quadrature()
-        out = np.empty(z.size, dtype=np.complex128)
-        step = max(1, _CHUNK // max(1, t.size))
-        for start in range(0, z.size, step):
-            part = z[start : start + step]
-            out[start : start + step] = self._sum_part(part, t, mass, power)
-        if self.stubs.size:
-            with np.errstate(divide="ignore", invalid="ignore"):  # infinite at an inverse-power end point
-                out += (1.0 / (self.stubs[:, 0] - z[:, None]) ** power) @ self.stubs[:, 1]
-        return out
+        from .._kernels.panels import sum_panels
 
-    def _sum_part(self, z: Complex, t: Real, mass: Real, power: int) -> Complex:
-        half = 0.5 * (self.high - self.low)
-        y = (z[:, None] - (self.low + half)) / half
-        # far points may overflow the test; a near point may hit a node of the panel that is replaced below
-        with np.errstate(over="ignore", divide="ignore"):
-            row, panel = np.nonzero((y.real / _NEAR[0]) ** 2 + (y.imag / _NEAR[1]) ** 2 < 1.0)
-            kernel = 1.0 / (t.ravel() - z[:, None])
-        kernel.reshape(z.size, -1, _NODES)[row, panel] = 0.0
-        if power == 2:
-            kernel *= kernel
-        out = kernel @ mass.ravel()
+        _, half, *_ = self._tables
+        near = np.empty((z.size, half.size), dtype=bool)
+        value, slope = np.empty(z.size, dtype=np.complex128), np.empty(z.size, dtype=np.complex128)
+        sum_panels(np.ascontiguousarray(z), *self._tables, near, value, slope)
+        out = slope if power == 2 else value
+        row, panel = np.nonzero(near)
         if row.size:
             to_low, to_high = (z[row] - self.low[panel]) / half[panel], (z[row] - self.high[panel]) / half[panel]
             # at a joint the logarithms of the two panels cancel; any tiny distance will do
@@ -110,7 +104,10 @@ class LegendrePanels:
             values = _second_kind(self.coefficients[panel], to_low, to_high, derivative=power == 2)
             values = values / half[panel] if power == 2 else values
             out += np.bincount(row, values.real, z.size) + 1j * np.bincount(row, values.imag, z.size)
-        return np.asarray(out)
+        if self.stubs.size:
+            with np.errstate(divide="ignore", invalid="ignore"):  # infinite at an inverse-power end point
+                out += (1.0 / (self.stubs[:, 0] - z[:, None]) ** power) @ self.stubs[:, 1]
+        return out
 
     def cumulative(self, x: Real) -> Real:
         """Mass of the panels to the left of each x."""

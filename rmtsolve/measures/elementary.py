@@ -87,6 +87,13 @@ class Uniform(Measure):
         with np.errstate(all="ignore"):
             return np.asarray(1.0 / (z - self.low) / (z - self.high))
 
+    def _potential(self, z: Complex) -> Complex:
+        """``int log(z - x)``, Im z >= 0, arguments in [0, pi]: ``log(z - low) - 1 - (z - high) m(z)``."""
+        step = 1e-15 * max(abs(self.low), abs(self.high))  # at an end itself there is 0 times infinity
+        z = np.where((z == self.low) | (z == self.high), z + step, z)
+        gap = z - self.low
+        return np.log(gap.real + 1j * np.abs(gap.imag)) - 1.0 - (z - self.high) * self._stieltjes(z)
+
     def _density(self, x: Real) -> Real:
         return np.full(x.shape, 1.0 / (self.high - self.low))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,16 @@ def bulk_panels(measure: Measure) -> list[Panels]:
             )  # fmt: skip
         cache["_bulk_panels"] = fitted
     return list(cache["_bulk_panels"])
+
+
+def moments_about(measure: Measure, center: float, orders: Iterable[int]) -> list[float]:
+    """``int (x - center)^k mu(dx)`` for several k of a law of bounded support, from one pass over its density."""
+    pieces = [(measure.atoms.locations - center, measure.atoms.weights)]
+    for bulk, panels in zip(bulks(measure), bulk_panels(measure), strict=True):
+        theta, mass = panels.quadrature()
+        pieces.append((bulk.at(theta)[0] - center, mass))
+    x, mass = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    return [math.fsum(mass * x**k) for k in orders]
 
 
 def cdf_by_quadrature(measure: Measure, x: Real) -> Real:

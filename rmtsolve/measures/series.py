@@ -1,18 +1,6 @@
-"""SeriesMeasure: a law as edge-weighted Chebyshev series on its bulks plus atoms.
+"""SeriesMeasure: a law as edge-weighted Chebyshev series on its bulks (`_chebyshev`) plus atoms.
 
-On a bulk [L, R] put ``x = mid + hw cos(phi)`` and ``J = y - sqrt(y - 1) sqrt(y + 1)``, ``y = (z - mid)/hw`` (the
-inverse Joukowski map: |J| < 1 off the bulk, ``J = exp(-i phi)`` on it from above). Each of the four Chebyshev kinds
-belongs to one combination of edges, and integrating it with its weight gives, up to and on the real axis,
-
-    m(z) = -(2/hw) J B(J) / ((1 - J)^[R hard] (1 + J)^[L hard]),        B(J) = sum_k b_k J^k,
-
-so the density Im m / pi is, with the same coefficients,
-
-    both soft:  (2/(pi hw)) sum b_k sin((k + 1) phi)          R hard: sum b_k cos((k + 1/2) phi) / (pi hw sin(phi/2))
-    both hard:  sum b_k cos(k phi) / (pi hw sin(phi))         L hard: sum b_k sin((k + 1/2) phi) / (pi hw cos(phi/2))
-
-(derived from ``int cos(k phi) dphi / (cos(phi) - y) = -2 pi J^(k+1) / (1 - J^2)`` over half a turn). The coefficients
-come from a discrete sine or cosine transform of samples at the angles ``(j + 1/2) pi / n``.
+The coefficients come from a discrete sine or cosine transform of samples at the angles ``(j + 1/2) pi / n``.
 """
 
 from __future__ import annotations
@@ -28,116 +16,13 @@ from numpy.typing import NDArray
 
 from .. import _validate
 from ..errors import AccuracyWarning
+from ._chebyshev import ChebyshevBulk as ChebyshevBulk
+from ._chebyshev import disc_polynomial as disc_polynomial
 from .base import NO_ATOMS, Atoms, Complex, Measure, Real
 
-_BLOCK = 64  # coefficients summed as one matrix product
 _START, _MAX_TERMS = 32, 1 << 14
 _TOLERANCE = 1e-13
 _PROMISE = 1e-11  # error above which a warning is given
-
-
-@dataclass(frozen=True, eq=False)
-class ChebyshevBulk:
-    """One bulk of a `SeriesMeasure`.
-
-    Parameters
-    ----------
-    left, right : float
-        Edges.
-    hard_left, hard_right : bool
-        Whether the density there diverges like an inverse square root (else it vanishes like a square root).
-    coefficients : ndarray, shape (n,)
-        The ``b_k`` of the module's formulas.
-    """
-
-    left: float
-    right: float
-    hard_left: bool
-    hard_right: bool
-    coefficients: Real
-
-    @property
-    def half_width(self) -> float:
-        """Half the length of the bulk."""
-        return 0.5 * (self.right - self.left)
-
-    def joukowski(self, z: Complex) -> tuple[Complex, Complex]:
-        """``(J, s)`` with ``s = sqrt(z - L) sqrt(z - R)``."""
-        s = np.sqrt(z - self.left) * np.sqrt(z - self.right)
-        return self.half_width / (z - (self.left + self.half_width) + s), s
-
-    def stieltjes(self, z: Complex) -> Complex:
-        """Contribution to m(z)."""
-        j, _ = self.joukowski(z)
-        return np.asarray(-2.0 / self.half_width * j * disc_polynomial(self.coefficients, j) / self._poles(j))
-
-    def _poles(self, j: Complex) -> Any:
-        return (1.0 - j if self.hard_right else 1.0) * (1.0 + j if self.hard_left else 1.0)
-
-    def stieltjes_derivative(self, z: Complex) -> Complex:
-        """Contribution to m'(z); dJ/dz = -J / s."""
-        j, s = self.joukowski(z)
-        b = self.coefficients
-        value, slope = disc_polynomial(b, j), disc_polynomial(b[1:] * np.arange(1, b.size), j)
-        logarithmic = 1.0 + (j / (1.0 - j) if self.hard_right else 0.0) - (j / (1.0 + j) if self.hard_left else 0.0)
-        return np.asarray(2.0 / self.half_width * j * (value * logarithmic + j * slope) / self._poles(j) / s)
-
-    def density(self, from_left: Real, from_right: Real) -> Real:
-        """Density at points given by their (positive) distances from the edges."""
-        theta = 2.0 * np.arctan2(np.sqrt(from_left), np.sqrt(from_right))  # pi - phi
-        phi = 2.0 * np.arctan2(np.sqrt(from_right), np.sqrt(from_left))
-        near_left = theta < phi
-        signs = (-1.0) ** np.arange(self.coefficients.size)
-        out = np.empty(theta.shape)
-        # seen from the left edge, phi = pi - theta: cosines and sines only change sign, and nothing cancels
-        for mask, angle, b, here, there in (
-            (near_left, theta, signs * self.coefficients, self.hard_left, self.hard_right),
-            (~near_left, phi, self.coefficients, self.hard_right, self.hard_left),
-        ):
-            t = angle[mask]
-            half = np.exp(0.5j * t)
-            series = disc_polynomial(b, half * half)
-            if here and there:
-                values = series.real / np.sin(t)
-            elif here:
-                values = (series * half).real / np.sin(t / 2)
-            elif there:
-                values = (series * half).imag / np.cos(t / 2)
-            else:
-                values = 2.0 * (series * half * half).imag
-            out[mask] = values
-        return out / (np.pi * self.half_width)
-
-    @cached_property
-    def cosines(self) -> Real:
-        """Coefficients a_k of ``density * |dx/dphi| = sum a_k cos(k phi)``."""
-        b = self.coefficients
-        a = np.zeros(b.size + 2)
-        if self.hard_left and self.hard_right:  # b cos(k phi)
-            a[:-2] = b
-        elif self.hard_right:  # sin(phi) cos((k + 1/2) phi) / sin(phi/2) = cos(k phi) + cos((k + 1) phi)
-            a[:-2] = b
-            a[1:-1] += b
-        elif self.hard_left:  # sin(phi) sin((k + 1/2) phi) / cos(phi/2) = cos(k phi) - cos((k + 1) phi)
-            a[:-2] = b
-            a[1:-1] -= b
-        else:  # 2 sin(phi) sin((k + 1) phi) = cos(k phi) - cos((k + 2) phi)
-            a[:-2] = b
-            a[2:] -= b
-        return a / np.pi
-
-    @property
-    def mass(self) -> float:
-        """Mass of the bulk."""
-        return float(np.pi * self.cosines[0])
-
-    def cumulative(self, x: Real) -> Real:
-        """Mass of the bulk to the left of points inside it."""
-        theta = 2.0 * np.arctan2(np.sqrt(x - self.left), np.sqrt(self.right - x))
-        a = self.cosines
-        k = np.arange(1, a.size)
-        rest = disc_polynomial(np.concatenate([[0.0], a[1:] * (-1.0) ** k / k]), np.exp(1j * theta))
-        return np.asarray(a[0] * theta + rest.imag)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -178,17 +63,32 @@ class SeriesMeasure(Measure):
         """Point masses."""
         return self.point_masses
 
-    def _atom_sum(self, z: Complex, power: int) -> Complex:
+    def _atom_sum(self, z: Any, power: int) -> Any:
         locations, weights = self.point_masses
-        return np.asarray(((1.0 / (locations - z[:, None])) ** power) @ weights)
+        return ((1.0 / (locations - z[:, None])) ** power) @ weights
 
     def _stieltjes(self, z: Complex) -> Complex:
         with np.errstate(divide="ignore", invalid="ignore"):  # infinite at a hard edge
             return np.asarray(sum((b.stieltjes(z) for b in self.bulks), self._atom_sum(z, 1)))
 
     def _stieltjes_derivative(self, z: Complex) -> Complex:
+        return np.asarray(self.transforms(z)[1])
+
+    def transforms(self, z: Any) -> tuple[Any, Any]:
+        """m(z) and m'(z) in one go at a 1-d array: complex with Im z >= 0, or real and off the bulks (real values)."""
+        value, slope = self._atom_sum(z, 1), self._atom_sum(z, 2)
         with np.errstate(divide="ignore", invalid="ignore"):  # infinite at an edge
-            return np.asarray(sum((b.stieltjes_derivative(z) for b in self.bulks), self._atom_sum(z, 2)))
+            for bulk in self.bulks:
+                more, steeper = bulk.transforms(z)
+                value, slope = value + more, slope + steeper
+        return value, slope
+
+    def _potential(self, z: Complex) -> Complex:
+        """``int log(z - x)``, Im z >= 0, arguments in [0, pi]."""
+        gap = self.point_masses.locations - z[:, None]
+        gap.imag = np.where(gap.imag == 0.0, -0.0, gap.imag)
+        atoms = np.log(gap) @ self.point_masses.weights + 1j * np.pi * float(np.sum(self.point_masses.weights))
+        return np.asarray(sum((b.potential(z) for b in self.bulks), atoms))
 
     def _density(self, x: Real) -> Real:
         out = np.zeros(x.shape)
@@ -248,30 +148,6 @@ class SeriesMeasure(Measure):
         return self
 
 
-def disc_polynomial(coefficients: Real, j: Complex) -> Complex:
-    """``sum_k coefficients[k] j^k`` for |j| <= 1: blocks of powers by matrix products, Horner's rule between blocks."""
-    out = np.zeros(j.shape, dtype=np.complex128)
-    n_blocks = max(1, -(-coefficients.size // _BLOCK))
-    table = np.zeros((n_blocks, _BLOCK))
-    table.ravel()[: coefficients.size] = coefficients
-    step = max(1, (1 << 20) // (_BLOCK + n_blocks))
-    for start in range(0, j.size, step):
-        part = j[start : start + step]
-        powers = np.ones((_BLOCK + 1, part.size), dtype=np.complex128)
-        # by doubling: the relative error of a power stays a few units in the last place times log2(k)
-        done = 1
-        while done <= _BLOCK:
-            more = min(done, _BLOCK + 1 - done)
-            powers[done : done + more] = powers[done - 1] * part * powers[:more]
-            done += more
-        sums = table @ powers[:_BLOCK]
-        total = sums[-1]
-        for row in sums[-2::-1]:
-            total = total * powers[_BLOCK] + row
-        out[start : start + step] = total
-    return out
-
-
 # ---------------------------------------------------------------------- fitting
 def fit_series(measure: Measure) -> SeriesMeasure:
     """The law as a `SeriesMeasure`, with as many terms as its smoothness asks for.
@@ -305,20 +181,36 @@ def fit_series(measure: Measure) -> SeriesMeasure:
     edges = measure.edges
     if not np.isfinite(edges).all():
         _validate.fail("measure", "a law with bounded support", measure, "a series needs finite edges")
-    bulks = []
-    error = 0.0
-    for index in range(0, edges.size, 2):
-        bulk, doubt = _fit_bulk(measure, index)
-        bulks.append(bulk)
-        error += doubt
+    pieces = [_fit_bulk(measure, index, _MAX_TERMS) for index in range(0, edges.size, 2)]
+    error = math.fsum(doubt for _, doubt in pieces)
     if error > _PROMISE:
         warnings.warn(
             f"the series of {measure!r} converges slowly: its error is about {error:.1e}", AccuracyWarning, stacklevel=3
         )
-    return SeriesMeasure(tuple(bulks), measure.atoms, error)
+    return SeriesMeasure(tuple(bulk for bulk, _ in pieces), measure.atoms, error)
 
 
-def _fit_bulk(measure: Measure, index: int) -> tuple[ChebyshevBulk, float]:
+def exact_series(measure: Measure, most: int, error: float) -> SeriesMeasure | None:
+    """The law as a series, if `most` terms for each bulk give it to an error of `error`; else None, without a warning.
+
+    It stops at the first bulk that needs more.
+    """
+    edges = measure.edges
+    if not np.isfinite(edges).all():
+        return None
+    bulks = []
+    total = 0.0
+    for index in range(0, edges.size, 2):
+        bulk, doubt = _fit_bulk(measure, index, most)
+        total += doubt
+        if not total <= error:
+            return None
+        bulks.append(bulk)
+    return SeriesMeasure(tuple(bulks), measure.atoms, total)
+
+
+def _fit_bulk(measure: Measure, index: int, most: int) -> tuple[ChebyshevBulk, float]:
+    """One bulk by at most that many terms, and its error."""
     left, right = measure.edges[index : index + 2]
     hard = (_is_hard(measure, index), _is_hard(measure, index + 1))
     n = _START
@@ -326,7 +218,7 @@ def _fit_bulk(measure: Measure, index: int) -> tuple[ChebyshevBulk, float]:
         b = _coefficients(measure, index, hard, n)
         size = float(np.max(np.abs(b)))
         tail = float(np.max(np.abs(b[-max(4, n // 8) :])))
-        if tail <= _TOLERANCE * size or n >= _MAX_TERMS:
+        if tail <= _TOLERANCE * size or n >= most:
             break
         n *= 2
     # what is dropped, and what was aliased into the kept terms: a geometric or algebraic tail

@@ -19,6 +19,8 @@ from rmtsolve import (
     Uniform,
     Wachter,
     companion,
+    free_multiply,
+    free_power,
 )
 from rmtsolve.measures.base import Measure
 from rmtsolve.testing.measures import MEASURE_CHECKS
@@ -111,6 +113,8 @@ MEASURES = [
     DeformedWigner([-1, 1], 0.64).law(),
     DeformedWigner([-1, 1], 1.0).law(),
     DeformedWigner(Uniform(-2, 1), 0.2).law(),
+    free_power(Discrete([-1, 0, 1], [0.25, 0.5, 0.25]), 2.0),  # density |x|^(-1/3) inside its bulk
+    free_multiply(MarchenkoPastur(0.3), MarchenkoPastur(0.5), Uniform(1, 2)),
 ]
 
 
