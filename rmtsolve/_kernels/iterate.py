@@ -3,7 +3,8 @@
 One signature serves scalars, vectors and matrices: ``step(z, state, out)`` with flattened states. The map is passed
 as a first-class function of that type, so that each driver is compiled once and cached, not once for every map.
 
-Legend: d number of unknowns, k side of a matrix unknown, s state, t image T(s), J derivative of T.
+Legend: d number of unknowns, k side of a matrix unknown, s state, t image T(s), J derivative of T, unit size of the
+terms of s (what s is measured against where they cancel).
 Domains: 0 none, 1 upper half-plane, 2 sector {w: Im w > 0, Im zw > 0}, 3 matrices with positive imaginary part.
 Sources: Anderson, J. ACM 12 (1965); merit of the guarded step: Schwarz-Pick lemma (see equations/domains.py).
 """
@@ -67,10 +68,10 @@ def in_domain(domain, z, s, work):
 
 
 @kernel
-def residual_of(s, t):
-    """max |t - s| / max(|s|, |t|); inf where not finite."""
+def residual_of(s, t, unit):
+    """max |t - s| / max(|s|, |t|, unit); inf where not finite."""
     gap = 0.0
-    scale = 0.0
+    scale = unit * unit
     for i in range(s.size):
         change = abs2(t[i] - s[i])
         if not change < np.inf:
@@ -83,12 +84,12 @@ def residual_of(s, t):
 
 
 @kernel
-def merit_of(domain, z, s, t, work):
+def merit_of(domain, z, s, t, unit, work):
     """sinh^2 of half the hyperbolic distance of s and t (largest entry); squared residual where there is none."""
     if not (in_domain(domain, z, s, work) and in_domain(domain, z, t, work)):
         return np.inf
     if domain == 0 or domain == 3:
-        return residual_of(s, t) ** 2
+        return residual_of(s, t, unit) ** 2
     worst = 0.0
     theta = math.pi - math.atan2(z.imag, z.real)
     for i in range(s.size):
@@ -115,7 +116,7 @@ def averaged(s, t, damping, out):
 
 
 @kernel
-def newton_point(step, domain, z, s, tol, max_steps, warm, buffers, jacobian, pivots, work):
+def newton_point(step, domain, z, s, unit, tol, max_steps, warm, buffers, jacobian, pivots, work):
     """Guarded Newton at one point, s in and out. Returns (status, steps, residual)."""
     d = s.size
     t, trial, image, delta = buffers[0], buffers[1], buffers[2], buffers[3]
@@ -126,7 +127,7 @@ def newton_point(step, domain, z, s, tol, max_steps, warm, buffers, jacobian, pi
     evaluations = 1
     step(z, s, t)
     for count in range(max_steps):
-        residual = residual_of(s, t)
+        residual = residual_of(s, t, unit)
         if not residual < np.inf:
             return NOT_FINITE, evaluations, residual
         improved = residual < 0.9 * best
@@ -140,16 +141,15 @@ def newton_point(step, domain, z, s, tol, max_steps, warm, buffers, jacobian, pi
             return STALLED, evaluations, residual
         accepted = False
         if warm or count >= 2:
-            largest = 0.0
+            largest = unit
             for i in range(d):
-                largest = max(largest, abs2(s[i]))
-            largest = math.sqrt(largest)
+                largest = max(largest, math.sqrt(abs2(s[i])))
             for j in range(d):
                 size = math.sqrt(abs2(s[j]))
                 if work.shape[0] > 0:
                     reach = largest
                 else:
-                    size = max(size, 1e-3 * largest)
+                    size = max(size, largest if d == 1 else 1e-3 * largest)
                     reach = min(max(abs(s[j].imag), 1e-2 * size), size)
                 h = FORWARD * reach + 1e-300
                 kept = s[j]
@@ -169,8 +169,8 @@ def newton_point(step, domain, z, s, tol, max_steps, warm, buffers, jacobian, pi
                 if in_domain(domain, z, trial, work):
                     step(z, trial, image)
                     evaluations += 1
-                    now = residual_of(trial, image)
-                    accepted = merit_of(domain, z, trial, image, work) < merit_of(domain, z, s, t, work)
+                    now = residual_of(trial, image, unit)
+                    accepted = merit_of(domain, z, trial, image, unit, work) < merit_of(domain, z, s, t, unit, work)
                     accepted = accepted or now < min(residual, 1e-6)
             if not accepted and residual <= tol:
                 return CONVERGED, evaluations, residual
@@ -225,7 +225,7 @@ def extrapolate(held, moves, gaps, target, gap, normal, right, pivots, out):
 
 @kernel
 def anderson_point(
-    step, domain, z, s, window, damping, tol, max_steps, buffers, moves, gaps, normal, right, pivots, work
+    step, domain, z, s, unit, window, damping, tol, max_steps, buffers, moves, gaps, normal, right, pivots, work
 ):
     """Averaged or Anderson-extrapolated iteration at one point, s in and out. Returns (status, steps, residual)."""
     d = s.size
@@ -233,7 +233,7 @@ def anderson_point(
     residual = np.inf
     for count in range(max_steps):
         step(z, s, t)
-        residual = residual_of(s, t)
+        residual = residual_of(s, t, unit)
         if not residual < np.inf:
             return NOT_FINITE, count + 1, residual
         if residual <= tol:
@@ -258,7 +258,7 @@ def anderson_point(
 
 
 @kernel
-def newton_sweep(step, domain, side, z, start, tol, max_steps, out, status, steps, residual):
+def newton_sweep(step, domain, side, z, start, unit, tol, max_steps, out, status, steps, residual):
     """Guarded Newton at sorted points, each started from its solved left neighbour, else (or again) from `start`."""
     d = start.shape[1]
     buffers = np.empty((4, d), dtype=np.complex128)
@@ -274,7 +274,7 @@ def newton_sweep(step, domain, side, z, start, tol, max_steps, out, status, step
                 out[p, i] = out[p - 1, i]
             if in_domain(domain, z[p], out[p], work):
                 status[p], steps[p], residual[p] = newton_point(
-                    step, domain, z[p], out[p], tol, 12, True, buffers, jacobian, pivots, work
+                    step, domain, z[p], out[p], unit[p], tol, 12, True, buffers, jacobian, pivots, work
                 )
                 spent = steps[p]
                 done = status[p] == CONVERGED and in_domain(domain, z[p], out[p], work)
@@ -282,14 +282,14 @@ def newton_sweep(step, domain, side, z, start, tol, max_steps, out, status, step
             for i in range(d):
                 out[p, i] = start[p, i]
             status[p], steps[p], residual[p] = newton_point(
-                step, domain, z[p], out[p], tol, max_steps, False, buffers, jacobian, pivots, work
+                step, domain, z[p], out[p], unit[p], tol, max_steps, False, buffers, jacobian, pivots, work
             )
             steps[p] += spent
         ready = status[p] == CONVERGED
 
 
 @kernel
-def anderson_sweep(step, domain, side, z, start, window, damping, tol, max_steps, out, status, steps, residual):
+def anderson_sweep(step, domain, side, z, start, unit, window, damping, tol, max_steps, out, status, steps, residual):
     """Averaged (window 0) or Anderson iteration at every point from `start`."""
     d = start.shape[1]
     buffers = np.empty((5, d), dtype=np.complex128)
@@ -307,6 +307,7 @@ def anderson_sweep(step, domain, side, z, start, window, damping, tol, max_steps
             domain,
             z[p],
             out[p],
+            unit[p],
             window,
             damping,
             tol,
@@ -338,8 +339,8 @@ def driver(name):
     points, states = number[::1], number[:, ::1]
     results = (states, integer[::1], integer[::1], real[::1])
     signature = {
-        "newton_sweep": (integer, integer, points, states, real, integer, *results),
-        "anderson_sweep": (integer, integer, points, states, integer, real, real, integer, *results),
+        "newton_sweep": (integer, integer, points, states, real[::1], real, integer, *results),
+        "anderson_sweep": (integer, integer, points, states, real[::1], integer, real, real, integer, *results),
         "evaluate": (points, states, states),
     }[name]
     function.compile((numba.types.FunctionType(STEP), *signature))

@@ -34,20 +34,21 @@ def error_bounds(tmap: FlatMap, domain: Domain, z: Complex, state: Complex) -> t
         return np.empty(0), np.empty(0, dtype=bool)
     image = tmap(z, state)
     jacobian = tmap.accurate_jacobian(z, state)
-    noise = _rounding(tmap, z, state, image, jacobian)
-    gradient = np.abs(tmap.readout_gradient(z, state))
     with np.errstate(all="ignore"):
-        sampled = _sampled(tmap, z, state, image, jacobian, noise)
+        gradient = np.abs(tmap.readout_gradient(z, state))
+        noise = _rounding(tmap, z, state, image, jacobian)
         if domain is Domain.MATRIX:
             strict = _in_matrices(tmap.shape[0], state, image, jacobian, noise)
         elif domain is Domain.NONE:
             strict = np.full(state.shape, np.nan)
         else:
             strict = _in_half_planes(domain, z, state, image, jacobian, noise)
-        strict_bound = (gradient * strict).sum(axis=1)
-        sampled_bound = (gradient * sampled).sum(axis=1)
-    proved = np.isfinite(strict_bound)
-    bound = np.where(proved, strict_bound, sampled_bound)
+        bound = (gradient * strict).sum(axis=1)
+        proved = np.isfinite(bound)
+        rest = np.flatnonzero(~proved)
+        if rest.size:
+            sampled = _sampled(tmap, z[rest], state[rest], image[rest], jacobian[rest], noise[rest])
+            bound[rest] = (gradient[rest] * sampled).sum(axis=1)
     m = tmap.readout(z, state)
     # the gradient is good to 1e-9 and the readout rounds
     return np.where(np.isfinite(bound), 1.01 * bound + 8.0 * _EPS * np.abs(m), np.nan), proved
@@ -57,13 +58,16 @@ def _rounding(tmap: FlatMap, z: Complex, state: Complex, image: Complex, jacobia
     """Rounding error of every entry of T: four times the worst misfit at neighbouring floating-point arguments."""
     worst = 2.0 * _EPS * np.abs(image)
     slope = tmap.z_derivative(z, state)
+    # terms that cancel are rounded at their own size, and differences with z at the size of the law
+    unit = np.maximum(np.abs(state), tmap.gauge.size(z)[:, None])
+    length = np.maximum(np.abs(z.real), tmap.gauge.reach(z))
     for k in range(1, _NEIGHBOURS + 1):
         turn = 2.0 * _EPS * k * np.exp(2j * np.pi * k / _NEIGHBOURS)
-        moved = state * (1.0 + turn)
+        moved = state + turn * unit
         misfit = tmap(z, moved) - image - (jacobian @ (moved - state)[..., None])[..., 0]
         worst = np.fmax(worst, 4.0 * np.abs(misfit))
         if k <= 2:
-            elsewhere = z.real * (1.0 + 2.0 * _EPS * (3 - 2 * k)) + 1j * z.imag
+            elsewhere = z.real + 2.0 * _EPS * (3 - 2 * k) * length + 1j * z.imag
             misfit = tmap(elsewhere, state) - image - slope * (elsewhere - z)[:, None]
             worst = np.fmax(worst, 4.0 * np.abs(misfit))
     return np.asarray(worst)
@@ -117,7 +121,7 @@ def _in_matrices(k: int, state: Complex, image: Complex, jacobian: Complex, nois
 
 def _sampled(tmap: FlatMap, z: Complex, state: Complex, image: Complex, jacobian: Complex, noise: Real) -> Real:
     """Bound for every entry with a sampled Lipschitz constant."""
-    scale = np.abs(state).max(axis=1)
+    scale = tmap.largest(z, state)
     inverse = invert_each(np.eye(tmap.size) - jacobian)
     size = np.abs(inverse).sum(axis=2).max(axis=1)
     beta = (np.abs(inverse) @ (np.abs(image - state) + noise)[..., None]).max(axis=(1, 2))

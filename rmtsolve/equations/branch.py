@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..status import Status
 from .base import Complex
-from .domains import Domain, contains, imaginary_size, real_part, smallest_imaginary
+from .domains import Domain, contains, real_part, smallest_imaginary
 from .iterations import Iterated, anderson, guarded_newton, polish
 from .maps import FlatMap
 from .paths import follow
@@ -68,16 +68,16 @@ def far_above(facts: Profile, z: Complex) -> Complex:
 def settle_on_axis(tmap: FlatMap, z: Complex, state: Complex) -> Complex:
     """At real z off the support the state is real: replace nearly real states by the real root beside them."""
     state = state.copy()
-    near = np.flatnonzero((z.imag == 0.0) & (imaginary_size(state, tmap.shape) < 1e-5) & np.isfinite(state).all(axis=1))
+    near = np.flatnonzero((z.imag == 0.0) & (tmap.imaginary_share(z, state) < 1e-5) & np.isfinite(state).all(axis=1))
     if near.size == 0:
         return state
     projected = real_part(state[near], tmap.shape)
     settled = polish(tmap, z[near], projected, tol=1e-13)
     gap = np.abs(settled.state - state[near]).max(axis=1)
-    size = np.abs(state[near]).max(axis=1)
-    stays_real = imaginary_size(settled.state, tmap.shape) < 1e-14
+    size = tmap.largest(z[near], state[near])
+    stays_real = tmap.imaginary_share(z[near], settled.state) < 1e-14
     # beside an edge the imaginary part is small too, but there no real root is near: Newton runs away from it
-    close = gap <= 4.0 * imaginary_size(state[near], tmap.shape) * size + 1e-10 * size
+    close = gap <= 4.0 * tmap.imaginary_share(z[near], state[near]) * size + 1e-10 * size
     take = (settled.status == Status.CONVERGED) & stays_real & close
     state[near[take]] = real_part(settled.state[take], tmap.shape)
     return state
@@ -107,7 +107,7 @@ def judge(
     verdict = np.full(roots.size, int(Status.NOT_CERTIFIED))
     above = zr.imag > 0.0
     wrong = above & ~((m.imag > 0.0) & (np.abs(m) * zr.imag <= 1.0 + 1e-9 + abs(facts.mass - 1.0)))
-    wrong |= ~np.isfinite(m) | (m.imag < -1e-9 * np.abs(m))
+    wrong |= ~np.isfinite(m) | (m.imag < -1e-9 * np.maximum(np.abs(m), 1.0 / tmap.gauge.reach(zr)))
     if domain is not Domain.NONE:
         inside = _well_inside(tmap, domain, zr, sr)
         verdict[inside] = Status.CONVERGED
@@ -118,7 +118,7 @@ def judge(
             )
     open_cases = np.flatnonzero((verdict != Status.CONVERGED) & ~wrong)
     stable = np.ones(open_cases.size, dtype=bool)
-    on_axis = (zr[open_cases].imag == 0.0) & (imaginary_size(sr[open_cases], tmap.shape) == 0.0)
+    on_axis = (zr[open_cases].imag == 0.0) & (tmap.imaginary_share(zr[open_cases], sr[open_cases]) == 0.0)
     if on_axis.any():
         zo, so = zr[open_cases][on_axis], sr[open_cases][on_axis]
         stable[on_axis] = _slope(tmap, zo, so).real > 0.0
@@ -179,13 +179,13 @@ def _well_inside(tmap: FlatMap, domain: Domain, z: Complex, state: Complex) -> N
             height = smallest_imaginary(state[real])
         else:
             height = state[real].imag.min(axis=1)
-        inside[real] &= height > 1e-9 * np.abs(state[real]).max(axis=1)
+        inside[real] &= height > 1e-9 * tmap.largest(z[real], state[real])
     return inside
 
 
 def _slope(tmap: FlatMap, z: Complex, state: Complex) -> Complex:
     """dm/dz on the branch of the state; positive at real points off the support, ``int mu(dx) / (x - z)^2``."""
-    h = 1e-6j * np.maximum(np.abs(z), 1e-6)
+    h = 1e-6j * tmap.gauge.reach(z)
     explicit = (tmap.readout(z + h, state) - tmap.readout(z, state)) / h
     tangent = solve_each(np.eye(tmap.size) - tmap.accurate_jacobian(z, state), tmap.z_derivative(z, state))
     return np.asarray(explicit + (tmap.readout_gradient(z, state) * tangent).sum(axis=1))

@@ -18,7 +18,7 @@ from .domains import Domain, smallest_imaginary
 from .iterations import polish
 from .maps import FlatMap
 from .methods import Auto
-from .probe import domain_at, profile
+from .probe import domain_at, gauged, profile
 from .stacks import spectral_radius
 
 _PICK_POINTS = 60
@@ -33,7 +33,7 @@ class Certificate:
     status : ndarray of int
         `Status` of every point: ``CONVERGED`` means that a solution on the physical branch lies within `error_bound`.
     residual : ndarray of float
-        ``max |T(z, state) - state| / max |state|`` of the given state.
+        ``max |T(z, state) - state| / max |state|`` of the given state (relative to the terms of m where m vanishes).
     half_plane : ndarray of float
         Smallest imaginary part of the entries (of the eigenvalues of ``(M - M*)/2i`` for matrices) over the size of the
         given state (of m, if only m was given); positive above the axis for maps that keep the half-plane.
@@ -178,14 +178,14 @@ class _Checked(NamedTuple):
 def _check_state(equation: Equation, z: Complex, state: Complex) -> _Checked:
     """Everything about given states, (n, d): the root beside each is found, judged, and its distance counted."""
     facts = profile(equation)
-    tmap = FlatMap(equation)
+    tmap = gauged(equation)
     domain = domain_at(tmap, z, facts.domain)
-    residual = tmap.residual(state, tmap(z, state))
+    residual = tmap.residual(z, state, tmap(z, state))
     finite = np.asarray(np.isfinite(state).all(axis=1))
     root = polish(tmap, z, np.where(finite[:, None], state, 0.0), tol=1e-11, max_steps=20)
     refined = settle_on_axis(tmap, z, root.state)
     status = np.where(finite, root.status, int(Status.NOT_FINITE))
-    size = np.abs(state).max(axis=1)
+    size = tmap.largest(z, state)
     distance = np.abs(refined - state).max(axis=1)
     # Newton's iteration went to a root that is not beside the given numbers: they solve nothing
     status = np.where((status == Status.CONVERGED) & ~(distance <= 0.1 * size), int(Status.STALLED), status)
@@ -208,14 +208,14 @@ def _check_values(equation: Equation, z: Complex, m: Complex) -> _Checked:
     from .solve import solve
 
     own = solve(equation, z, Auto(), throw=False)
-    tmap = FlatMap(equation)
+    tmap = gauged(equation)
     facts = profile(equation)
     domain = domain_at(tmap, z, facts.domain)
     state = own.state.reshape(z.size, -1)
     with np.errstate(all="ignore"):
         distance = np.abs(m - own.m)
     bound = distance + own.error_bound
-    scale = np.abs(own.m)
+    scale = np.maximum(np.abs(own.m), 1.0 / tmap.gauge.reach(z))
     status = np.where(
         (own.status == Status.CONVERGED) & ~(distance <= 0.1 * scale), int(Status.WRONG_BRANCH), own.status
     )

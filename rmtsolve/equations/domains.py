@@ -119,12 +119,6 @@ def real_part(state: Complex, shape: tuple[int, ...]) -> Complex:
     return np.asarray((0.5 * (matrices + matrices.conj().swapaxes(-1, -2))).reshape(state.shape))
 
 
-def imaginary_size(state: Complex, shape: tuple[int, ...]) -> Real:
-    """How far a state is from `real_part`, relative to its size."""
-    gap = np.abs(state - real_part(state, shape)).max(axis=1)
-    return np.asarray(gap / (np.abs(state).max(axis=1) + 1e-300))
-
-
 def _matrix_merit(state: Complex, image: Complex) -> Real:
     k = round(state.shape[1] ** 0.5)
     good = (smallest_imaginary(state) > 0.0) & (smallest_imaginary(image) > 0.0)

@@ -16,11 +16,12 @@ from .iterations import Iterated, anderson, guarded_newton
 from .maps import FlatMap
 from .methods import Anderson, Auto, Continuation, FixedPoint, Method, Newton
 from .paths import follow
-from .probe import Profile, demote, domain_at, profile
+from .probe import Profile, demote, domain_at, gauged, profile
 from .stacks import singular_values_each
 from .user import Step, compiled_anderson, compiled_newton
 
-_MANY = 40  # unknowns from which Newton's linear algebra costs more than Anderson's extra steps
+_SEVERAL, _MANY = 8, 40  # unknowns: Jacobians become dear; Anderson's extra steps become cheaper than Newton's algebra
+_STRIDE = 8
 _COLD, _WARM = 30, 40  # most Newton steps from the equation's start and from a solved neighbour
 _PICK_POINTS = 40
 _PICK_TOLERANCE = 1e-9
@@ -53,7 +54,7 @@ class _Run(NamedTuple):
 def solve_generic(equation: Equation, z: Complex, method: Method, start: Complex | None) -> Solved:
     """Solve at a 1-d array of points with Im z >= 0, in an order of its own."""
     facts = profile(equation)
-    tmap = FlatMap(equation)
+    tmap = gauged(equation)
     domain = domain_at(tmap, z, facts.domain)
     guess = None if start is None else start.reshape(z.size, tmap.size)
     run = _run(tmap, facts, domain, z, method, guess)
@@ -63,12 +64,14 @@ def solve_generic(equation: Equation, z: Complex, method: Method, start: Complex
     state, found_status, steps, residual = run.found
     state = clean(np.where(np.isfinite(state), state, complex(np.nan, np.nan)))
     verdict = judge(tmap, facts, domain, z, state, found_status, continued=run.continued)
-    status, doubts = _doubts(tmap, facts, domain, z, state, verdict.status)
     bound = np.full(z.size, np.nan)
-    roots = np.flatnonzero(np.isin(status, (Status.CONVERGED, Status.NOT_CERTIFIED)))
+    roots = np.flatnonzero(np.isin(verdict.status, (Status.CONVERGED, Status.NOT_CERTIFIED)))
     bound[roots], proved = error_bounds(tmap, domain, z[roots], state[roots])
+    status, doubts = _doubts(tmap, facts, domain, z, state, verdict.status, bound)
     unknown = roots[np.isnan(bound[roots])]
     status[unknown[_singular(tmap, z[unknown], state[unknown])]] = Status.SINGULAR
+    failed = np.flatnonzero(status != Status.CONVERGED)
+    status[failed[_without_values(tmap, z[failed], state[failed])]] = Status.NOT_FINITE
     notes = verdict.reasons
     if proved.any() or np.isfinite(bound).any():
         kind = "proved from that property of the map"
@@ -105,8 +108,16 @@ def _singular(tmap: FlatMap, z: Complex, state: Complex) -> NDArray[np.bool_]:
     return ~(values[:, -1] > 1e-10 * np.maximum(1.0, values[:, 0]))
 
 
+def _without_values(tmap: FlatMap, z: Complex, state: Complex) -> NDArray[np.bool_]:
+    """Whether the map is not finite at z and beside it; at z alone it is an atom or a hard edge."""
+    nearby = z + (1e-9 + 1e-9j) * tmap.gauge.reach(z)
+    trial = np.where(np.isfinite(state), state, 1j)
+    finite = np.isfinite(tmap(z, trial)) | np.isfinite(tmap(nearby, trial))
+    return np.asarray(~finite.all(axis=1))
+
+
 def _doubts(
-    tmap: FlatMap, facts: Profile, domain: Domain, z: Complex, state: Complex, status: NDArray[np.int64]
+    tmap: FlatMap, facts: Profile, domain: Domain, z: Complex, state: Complex, status: NDArray[np.int64], bound: Real
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Withdraw CONVERGED where the equation as a whole is no law."""
     doubts = [facts.remark] if facts.remark else []
@@ -114,11 +125,17 @@ def _doubts(
     if facts.remark:
         good |= status == Status.WRONG_BRANCH
     elif domain is Domain.NONE and good.any():
-        probes, values = _probe_values(tmap, facts)
-        chosen = np.flatnonzero(good)[spread_out(z[good], _PICK_POINTS)]
-        m = tmap.readout(z[chosen], state[chosen])
-        smallest = pick_eigenvalue(np.concatenate([z[chosen], probes]), np.concatenate([m, values]))
-        if smallest < -_PICK_TOLERANCE:
+        probes, values, lost = _probe_values(tmap, facts)
+        m = tmap.readout(z, state)
+        exact = np.flatnonzero(good & (bound <= 0.01 * _PICK_TOLERANCE * m.imag))  # beside an atom digits are lost
+        chosen = exact[spread_out(z[exact], _PICK_POINTS)]
+        smallest = pick_eigenvalue(np.concatenate([z[chosen], probes]), np.concatenate([m[chosen], values]))
+        if lost.size:
+            doubts.append(
+                f"the branch cannot be followed from large Im z to z={lost[0]:.4g}, where the transform of a law is "
+                "analytic: the map is not the map of a law"
+            )
+        elif smallest < -_PICK_TOLERANCE:
             doubts.append(
                 f"together the values are no Stieltjes transform: the smallest Pick eigenvalue is {smallest:.2g}, "
                 "the map is not the map of a law"
@@ -128,16 +145,16 @@ def _doubts(
     return status, tuple(doubts)
 
 
-def _probe_values(tmap: FlatMap, facts: Profile) -> tuple[Complex, Complex]:
-    """Values of m at a fixed set of points around the law, kept with the equation."""
-    kept: tuple[Complex, Complex] | None = tmap.equation.__dict__.get("_probe_values")
+def _probe_values(tmap: FlatMap, facts: Profile) -> tuple[Complex, Complex, Complex]:
+    """(z, m) at a fixed set of points around the law and the points that were not reached, kept with the equation."""
+    kept: tuple[Complex, Complex, Complex] | None = tmap.equation.__dict__.get("_probe_values")
     if kept is None:
         offsets = np.array([-2.7, -1.7, -0.9, -0.31, 0.17, 0.73, 1.4, 2.2, 3.1])
         heights = np.array([0.3, 0.1, 0.2, 0.05, 0.4, 0.1, 0.05, 0.2, 0.3])
         z = facts.centre + facts.scale * (offsets + 1j * heights)
         found = descend(tmap, facts, Domain.NONE, z, ratio=0.25, tol=1e-12, max_steps=500)
         good = found.status == Status.CONVERGED
-        kept = (z[good], tmap.readout(z[good], found.state[good]))
+        kept = (z[good], tmap.readout(z[good], found.state[good]), z[~good])
         object.__setattr__(tmap.equation, "_probe_values", kept)
     return kept
 
@@ -180,15 +197,18 @@ def _auto(tmap: FlatMap, facts: Profile, domain: Domain, z: Complex, tol: float,
     words = []
     first = np.flatnonzero(z.imag > 0.0) if domain is not Domain.NONE else np.empty(0, dtype=np.int64)
     if first.size:
-        begin = tmap.start(z[first]) if start is None else start[first]
+        # where Jacobians are dear few points are solved from the equation's start, the others from a neighbour of these
+        stride = _STRIDE if _SEVERAL <= tmap.size <= _MANY and start is None else 1
+        cold = first[np.lexsort((z[first].imag, z[first].real))[::stride]]
+        begin = tmap.start(z[cold]) if start is None else start[cold]
         if tmap.size > _MANY:
-            found = _anderson(tmap, domain, z[first], begin, window=5, damping=0.5, tol=tol, max_steps=400)
+            found = _anderson(tmap, domain, z[cold], begin, window=5, damping=0.5, tol=tol, max_steps=400)
             begin = np.where(np.isfinite(found.state), found.state, begin)
-            steps[first] += found.n_steps
-        found = _newton(tmap, domain, z[first], begin, tol=tol, max_steps=_COLD)
-        state[first], status[first], residual[first] = found.state, found.status, found.residual
-        steps[first] += found.n_steps
-        # hard points (beside the axis, off the support) are easy from a solved neighbour; which one cannot matter
+            steps[cold] += found.n_steps
+        found = _newton(tmap, domain, z[cold], begin, tol=tol, max_steps=_COLD)
+        state[cold], status[cold], residual[cold] = found.state, found.status, found.residual
+        steps[cold] += found.n_steps
+        # so do hard points (beside the axis, off the support); which neighbour cannot matter
         slow = first[status[first] != Status.CONVERGED]
         easy = first[status[first] == Status.CONVERGED]
         if slow.size:
@@ -225,7 +245,7 @@ def _newton(tmap: FlatMap, domain: Domain, z: Complex, begin: Complex, *, tol: f
     kernel = getattr(tmap.equation, "_step", None)
     if isinstance(kernel, Step):
         try:
-            return compiled_newton(kernel.typed(tmap.shape), tmap.shape, domain, z, begin, tol=tol, max_steps=max_steps)
+            return compiled_newton(kernel, tmap, domain, z, begin, tol=tol, max_steps=max_steps)
         except ZeroDivisionError:  # compiled complex division raises at zero; in lock-step only that point is lost
             pass
     return guarded_newton(tmap, domain, z, begin, tol=tol, max_steps=max_steps)
@@ -236,7 +256,7 @@ def _anderson(tmap: FlatMap, domain: Domain, z: Complex, begin: Complex, **knobs
     kernel = getattr(tmap.equation, "_step", None)
     if isinstance(kernel, Step):
         try:
-            return compiled_anderson(kernel.typed(tmap.shape), tmap.shape, domain, z, begin, **knobs)
+            return compiled_anderson(kernel, tmap, domain, z, begin, **knobs)
         except ZeroDivisionError:
             pass
     return anderson(tmap, domain, z, begin, **knobs)

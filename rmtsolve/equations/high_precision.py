@@ -8,16 +8,16 @@ step gains about ten digits, and no derivative is needed in high precision.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate
 from ..errors import DomainError
 from ..status import Status
 from .base import Complex, Equation
 from .maps import FlatMap
+from .probe import gauged
 from .stacks import invert_each
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def solve_precisely(equation: Equation, z: Complex, solved: Solved, digits: int)
     """`solved` with every converged point repeated to `digits` digits; the others get nan."""
     import mpmath
 
-    tmap = FlatMap(equation)
+    tmap = gauged(equation)
     n = z.size
     status, steps, residual = solved.status.copy(), solved.n_steps.copy(), solved.residual.copy()
     bound = np.full(n, np.nan)
@@ -88,6 +88,8 @@ def solve_precisely(equation: Equation, z: Complex, solved: Solved, digits: int)
             operator = np.eye(tmap.size) - tmap.accurate_jacobian(z[good], state[good])
             inverse = invert_each(operator).astype(object)
             points, current = to_mpmath(z[good]), to_mpmath(state[good])
+            unit = tmap.gauge.size(z[good])
+            _check_digits(tmap, z[good[:1]], state[good[:1]], operator[0], digits)
             goal = mpmath.mpf(10) ** (-digits)
             change = None
             for _ in range(_STEPS):
@@ -95,20 +97,20 @@ def solve_precisely(equation: Equation, z: Complex, solved: Solved, digits: int)
                 change = np.einsum("nij,nj->ni", inverse, np.asarray(gap)).view(PreciseArray)
                 steps[good] += 1
                 current = current + change
-                size = np.array([max(abs(v) for v in row) for row in current])
-                relative = np.array([max(abs(v) for v in row) for row in change]) / size
+                size = np.maximum(_largest(current), unit)
+                relative = _largest(change) / size
                 if all(r <= goal for r in relative):
                     break
             # the float solution is good to ten digits or so: what moved further went to another root
-            drift = np.array([max(abs(v) for v in row) for row in current - to_mpmath(state[good])]) / size
+            drift = _largest(current - to_mpmath(state[good])) / size
             failed = np.array([not (r <= goal and d <= _DRIFT) for r, d in zip(relative, drift, strict=True)])
             status[good[failed]] = Status.STALLED
-            residual[good] = [float(max(abs(v) for v in row) / s) for row, s in zip(gap, size, strict=True)]
+            residual[good] = (_largest(gap) / size).astype(np.float64)
             current = _clean(current, digits)
             full_state[good], full_m[good] = current, _clean(_readout(equation, points, current), digits)
             # the last change estimates the error before it; what remains is smaller by the contraction of the chord
             gradient = np.abs(tmap.readout_gradient(z[good], state[good])).sum(axis=1)
-            bound[good] = [2.0 * float(r * s) for r, s in zip(relative, size, strict=True)] * gradient
+            bound[good] = (2.0 * relative * size).astype(np.float64) * gradient
             bound[good[failed]] = np.nan
             state[good] = current.astype(np.complex128)
     shaped = np.asarray(full_state).reshape(n, *equation.shape)
@@ -125,6 +127,11 @@ def solve_precisely(equation: Equation, z: Complex, solved: Solved, digits: int)
     )
 
 
+def _largest(rows: Precise) -> NDArray[Any]:
+    """Largest modulus in every row."""
+    return np.array([max(abs(v) for v in row) for row in rows], dtype=object)
+
+
 def _clean(values: Precise, digits: int) -> Precise:
     """Values without real parts that are mere rounding: far smaller than the last digit asked for."""
     import mpmath
@@ -136,27 +143,56 @@ def _clean(values: Precise, digits: int) -> Precise:
     return cleaned.reshape(values.shape).view(PreciseArray)
 
 
+def _check_digits(tmap: FlatMap, z: Complex, state: Complex, operator: Complex, digits: int) -> None:
+    """Refuse maps that round inside: a change of the state in the last digits must move the image as 1 - J says."""
+    import mpmath
+
+    share = mpmath.mpf(10) ** (-digits)
+    points, current = to_mpmath(z), to_mpmath(state)
+    moved = _evaluate(tmap.equation, points, current * (1 + share)) - _evaluate(tmap.equation, points, current)
+    seen = (np.asarray(moved)[0] / share).astype(np.complex128)
+    wanted = state[0] - operator @ state[0]
+    if np.abs(seen - wanted).max() > 1e-2 * np.abs(wanted).max() + 1e-6 * tmap.largest(z, state)[0]:
+        _refuse(tmap.equation, "step", "numbers that were rounded to floats inside")
+
+
 def _evaluate(equation: Equation, z: Precise, state: Precise) -> Precise:
     """The map on mpmath numbers, flattened."""
     n = z.size
-    image = _call(equation.step, z, state.reshape(n, *equation.shape), "step")
+    image = _call(equation, "step", z, state.reshape(n, *equation.shape))
     return np.asarray(image).reshape(n, -1).view(PreciseArray)
 
 
 def _readout(equation: Equation, z: Precise, state: Precise) -> Precise:
-    return _call(equation.readout, z, state.reshape(z.size, *equation.shape), "readout")
+    return _call(equation, "readout", z, state.reshape(z.size, *equation.shape))
 
 
-def _call(function: Callable[..., Any], z: Precise, state: Precise, label: str) -> Precise:
-    remedy = "use array operations (+ - * / @, exp, sqrt, einsum, linalg.inv) and no preallocated complex arrays"
+def _call(equation: Equation, label: str, z: Precise, state: Precise) -> Precise:
     try:
-        result = function(z, state)
+        result = getattr(equation, label)(z, state)
+    except DomainError:
+        raise
     except (TypeError, AttributeError, ValueError) as error:
-        raise DomainError(f"{label} must work on arrays of mpmath numbers, got {error}; {remedy}") from error
-    if not isinstance(result, np.ndarray) or result.dtype != object:
-        kind = getattr(result, "dtype", type(result).__name__)
-        _validate.fail(label, "a map that keeps mpmath numbers", f"dtype {kind}", remedy)
+        _refuse(equation, label, str(error), error)
+    kind = str(getattr(result, "dtype", type(result).__name__))
+    if kind == "object":  # a one-point map may have filled an array of floats
+        kind = next((type(v).__name__ for v in result.flat if isinstance(v, (float, complex))), kind)
+    if not isinstance(result, np.ndarray) or kind != "object":
+        _refuse(equation, label, f"numbers of type {kind}")
     return result.view(PreciseArray)
+
+
+def _refuse(equation: Equation, label: str, told: str, error: Exception | None = None) -> NoReturn:
+    """Say who is at fault: a user can rewrite a map, but not a family that works in floating point."""
+    if type(equation) is Equation:
+        remedy = "use array operations (+ - * / @, exp, sqrt, einsum, linalg.inv) and no preallocated complex arrays"
+        words = f"{label} must be a map that keeps mpmath numbers, got {told}; {remedy}"
+    else:
+        words = (
+            f"method must be a floating-point method for {equation!r}, got 'HighPrecision'; the {label} of this "
+            f"equation works on floats only ({told})"
+        )
+    raise DomainError(words) from error
 
 
 def _elementary(name: str) -> Callable[..., NDArray[Any]]:

@@ -58,7 +58,7 @@ def anderson(
         points = state[active]
         image = tmap(z[active], points)
         steps[active] += 1
-        residual[active] = tmap.residual(points, image)
+        residual[active] = tmap.residual(z[active], points, image)
         finite = np.isfinite(image).all(axis=1)
         done = residual[active] <= tol
         status[active[~finite]] = Status.NOT_FINITE
@@ -103,7 +103,7 @@ def guarded_newton(
         if active.size == 0:
             break
         steps[active] += 1
-        now = tmap.residual(state[active], image[active])
+        now = tmap.residual(z[active], state[active], image[active])
         residual[active] = now
         improved = now < 0.9 * best[active]
         best[active] = np.minimum(best[active], now)
@@ -130,7 +130,7 @@ def guarded_newton(
             trial_image[~inside] = tmap(za[~inside], middle[~inside])
         # at the end of the iteration rounding decides whether the merit falls: the residual is then the better judge
         better = merit(domain, za, trial, trial_image) < merit(domain, za, sa, ia)
-        better |= tmap.residual(trial, trial_image) < np.minimum(residual[active], 1e-6)
+        better |= tmap.residual(za, trial, trial_image) < np.minimum(residual[active], 1e-6)
         worse = inside & ~better & (residual[active] > tol)
         keep = inside & ~better & (residual[active] <= tol)
         if worse.any():
@@ -152,7 +152,7 @@ def polish(tmap: FlatMap, z: Complex, start: Complex, *, tol: float, max_steps: 
     image = tmap(z, state)
     for _ in range(max_steps):
         steps[active] += 1
-        now = tmap.residual(state[active], image)
+        now = tmap.residual(z[active], state[active], image)
         better = now < best[active]
         gaining = now < 0.5 * best[active]
         best_state[active[better]] = state[active[better]]

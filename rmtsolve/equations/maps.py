@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from .base import Complex, Equation, Real
+from .domains import real_part
 from .stacks import invert_each, solve_each
 
 _FORWARD = 1e-7  # relative step of one-sided differences: error 1e-7, enough for Newton's iteration
@@ -14,11 +16,37 @@ _CIRCLE = 2e-3  # relative radius of the four-point rule: error about 1e-11
 _CHUNK = 2_000_000  # most complex numbers in one stacked evaluation
 
 
+class Gauge(NamedTuple):
+    """What numbers of an equation are measured against where they vanish: m may be zero in a gap of the support.
+
+    ``m = int mu(dx) / (x - z)`` is a sum of terms whose mean modulus is at least ``1 / (width + |z - centre|)``: by
+    Jensen it is at least ``1 / int |x - z| mu(dx)``. Rounding of these terms is left where they cancel, so nothing
+    smaller than that is resolved. One width above the centre no term cancels, |m| is between ``1 / (2 width)`` and
+    ``1 / width``; other unknowns take their unit from their size there.
+    """
+
+    centre: float = 0.0
+    width: float = 1.0
+    unit: float = 0.0  # largest entry of the state one width above the centre; 0: not known (yet)
+
+    def reach(self, z: Complex) -> Real:
+        """Length on which the law is seen from z."""
+        return np.asarray(self.width + np.abs(z - self.centre))
+
+    def size(self, z: Complex) -> Real:
+        """Size of the terms of a state at z."""
+        return np.asarray(self.unit * self.width / self.reach(z))
+
+
+_NO_GAUGE = Gauge()
+
+
 class FlatMap:
     """The map of `equation` between flattened states."""
 
-    def __init__(self, equation: Equation) -> None:
+    def __init__(self, equation: Equation, gauge: Gauge = _NO_GAUGE) -> None:
         self.equation = equation
+        self.gauge = gauge
         self.shape = equation.shape
         self.size = math.prod(equation.shape)
 
@@ -32,7 +60,7 @@ class FlatMap:
                 if n == 1:
                     return np.full((1, self.size), complex(np.nan, np.nan))
                 return np.concatenate([self(z[i : i + 1], state[i : i + 1]) for i in range(n)])
-        return np.asarray(image).reshape(n, self.size)
+        return np.array(image).reshape(n, self.size)  # a copy: a map may hand out the same array again
 
     def readout(self, z: Complex, state: Complex) -> Complex:
         """m at n points."""
@@ -44,11 +72,20 @@ class FlatMap:
         with np.errstate(all="ignore"):
             return np.asarray(self.equation.start(z)).reshape(z.size, self.size)
 
-    def residual(self, state: Complex, image: Complex) -> Real:
-        """``max |T - state| / max |state|`` of every point; inf where not finite."""
+    def largest(self, z: Complex, state: Complex) -> Real:
+        """Largest entry of every state, or the size of its terms where they cancel."""
+        return np.asarray(np.maximum(np.abs(state).max(axis=1), self.gauge.size(z)))
+
+    def imaginary_share(self, z: Complex, state: Complex) -> Real:
+        """How far states are from real (Hermitian) ones, relative to their size."""
+        gap = np.abs(state - real_part(state, self.shape)).max(axis=1)
+        return np.asarray(gap / (self.largest(z, state) + 1e-300))
+
+    def residual(self, z: Complex, state: Complex, image: Complex) -> Real:
+        """``max |T - state|`` relative to the size of the state; inf where not finite."""
         with np.errstate(all="ignore"):
             gap = np.abs(image - state).max(axis=1)
-            scale = np.maximum(np.abs(state).max(axis=1), np.abs(image).max(axis=1))
+            scale = np.maximum(self.largest(z, state), np.abs(image).max(axis=1))
             ratio = np.where(gap == 0.0, 0.0, gap / scale)
         return np.where(np.isfinite(ratio), ratio, np.inf)
 
@@ -58,7 +95,7 @@ class FlatMap:
         known = self._known_jacobian(z, state)
         if known is not None:
             return known
-        step = _FORWARD * self._reach(state)
+        step = _FORWARD * self._reach(z, state)
         return self._columns(z, state, lambda moved, h: (moved - image) / h, step)
 
     def accurate_jacobian(self, z: Complex, state: Complex) -> Complex:
@@ -70,8 +107,8 @@ class FlatMap:
         rough = self.jacobian(z, state, image)
         with np.errstate(all="ignore"):
             # a pole of T can be nearer than the size of the state: T / J is its distance
-            distance = np.abs(image).max(axis=1, keepdims=True) / np.abs(rough).max(axis=1)
-            reach = _CIRCLE * np.fmin(self._reach(state), distance)
+            distance = self.largest(z, image)[:, None] / np.abs(rough).max(axis=1)
+            reach = _CIRCLE * np.fmin(self._reach(z, state), distance)
         total: Complex = np.zeros((z.size, self.size, self.size), dtype=np.complex128)
         for turn in (1.0, 1j, -1.0, -1j):
             total = total + self._columns(z, state, lambda moved, h: moved / (4.0 * h), turn * reach)
@@ -82,27 +119,31 @@ class FlatMap:
 
         The step is chosen so that T changes by about 1e-4 of its size: poles in z can be much nearer than Im z.
         """
-        h = 1e-4j * np.maximum(z.imag, 1e-3 * np.abs(z) + 1e-8)
-        size = np.abs(self(z, state)).max(axis=1)
-        slope = self._z_quotient(z, state, h)
-        with np.errstate(all="ignore"):
-            change = np.abs(slope * h[:, None]).max(axis=1) / size
-        large = np.flatnonzero(~(change < 3e-4))
-        if large.size:
-            shrink = np.clip(1e-4 / np.where(np.isfinite(change), change, np.inf), 1e-6, 1.0)[large]
-            slope[large] = self._z_quotient(z[large], state[large], h[large] * shrink)
+        h = 1e-4j * np.maximum(z.imag, 1e-3 * self.gauge.reach(z))
+        image = self(z, state)
+        size = self.largest(z, image)
+        slope = np.empty_like(image)
+        rest = np.arange(z.size)
+        for _ in range(4):
+            central = z[rest].imag > h[rest].imag
+            above = self(z[rest] + h[rest], state[rest])
+            below = np.where(
+                central[:, None], self(z[rest] - np.where(central, h[rest], 0.0), state[rest]), image[rest]
+            )
+            with np.errstate(all="ignore"):
+                slope[rest] = (above - below) / np.where(central, 2.0 * h[rest], h[rest])[:, None]
+                # beyond a pole the quotient is small: only the values tell how far T has changed
+                change = np.maximum(np.abs(above - image[rest]), np.abs(below - image[rest])).max(axis=1) / size[rest]
+            large = ~(change < 3e-4)
+            h[rest] *= np.clip(1e-4 / np.where(np.isfinite(change), change, np.inf), 1e-6, 1.0)
+            rest = rest[large]
+            if rest.size == 0:
+                break
         return slope
-
-    def _z_quotient(self, z: Complex, state: Complex, h: Complex) -> Complex:
-        central = z.imag > h.imag
-        above = self(z + h, state)
-        below = self(np.where(central, z - h, z), state)
-        with np.errstate(all="ignore"):
-            return np.asarray((above - below) / np.where(central, 2.0 * h, h)[:, None])
 
     def readout_gradient(self, z: Complex, state: Complex) -> Complex:
         """dm/dstate, (n, d)."""
-        reach = _CIRCLE * self._reach(state)
+        reach = _CIRCLE * self._reach(z, state)
         gradient = np.zeros((z.size, self.size), dtype=np.complex128)
         for j in range(self.size):
             for turn in (1.0, 1j, -1.0, -1j):
@@ -126,7 +167,7 @@ class FlatMap:
         n = z.size
         both = np.concatenate([plain, other])
         images = self(np.concatenate([z, z]), both)
-        residual = self.residual(both, images)
+        residual = self.residual(np.concatenate([z, z]), both, images)
         take = (residual[n:] < residual[:n])[:, None]
         return np.where(take, other, plain), np.where(take, images[n:], images[:n])
 
@@ -156,12 +197,12 @@ class FlatMap:
             known = self.equation.jacobian(z.copy(), state.reshape(z.size, *self.shape).copy())
         return None if known is None else known.reshape(z.size, self.size, self.size)
 
-    def _reach(self, state: Complex) -> Real:
+    def _reach(self, z: Complex, state: Complex) -> Real:
         """Length scale of every entry for differences: its distance to the real axis, within [1e-2, 1] of its size."""
-        size = np.abs(state)
+        largest = self.largest(z, state)[:, None] + 1e-300
         if len(self.shape) == 2:
-            return np.broadcast_to(size.max(axis=1, keepdims=True), state.shape) + 1e-300
-        size = np.maximum(size, 1e-3 * size.max(axis=1, keepdims=True)) + 1e-300
+            return np.broadcast_to(largest, state.shape)
+        size = np.maximum(np.abs(state), largest if self.size == 1 else 1e-3 * largest)
         return np.clip(np.abs(state.imag), 1e-2 * size, size)
 
     def _columns(self, z: Complex, state: Complex, quotient: object, step: Complex | Real) -> Complex:

@@ -1,7 +1,8 @@
 """Methods: the numerical knobs of `solve`, frozen dataclasses of numbers that hold no state.
 
-`tol` is always the relative residual of the equation, ``max |T(z, state) - state| / max |state|``; a solve that
-reaches it is polished by two more Newton steps, so that the answer is usually good to rounding.
+`tol` is always the relative residual of the equation, ``max |T(z, state) - state| / max |state|``; where m vanishes in
+a gap of the support, the size of its terms takes the place of ``|state|``. A solve that reaches `tol` is polished by
+two more Newton steps, so that the answer is usually good to rounding.
 """
 
 from __future__ import annotations

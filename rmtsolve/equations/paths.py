@@ -3,8 +3,8 @@
 Far from the support every law looks like a point mass, ``m = -1/z``, and there the fixed point is found without doubt.
 From there the branch is followed by the implicit-function theorem: a tangent step ``ds = (1 - T_s)^{-1} T_z dz`` (of s,
 or of 1/s towards an atom, where s has a pole), then Newton corrections, accepted only if they are small beside that
-step and contract fast (the Newton-Kantorovich picture: one root near, and it is ours). Steps are measured in units of
-Im z, because singular points lie on the real axis.
+step, contract fast (the Newton-Kantorovich picture: one root near) and lead to one root from both predictions. Steps
+are measured in units of Im z, because singular points lie on the real axis.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .maps import FlatMap
 from .stacks import solve_each
 
 _CORRECTIONS = 6
+_SHORT = 0.1  # tangent steps, in units of the state, so short that one prediction is enough
 _SMALLEST = 1e-6  # smallest step in units of Im z before a point counts as singular
 
 
@@ -105,27 +106,28 @@ def _next_point(z: Complex, goal: Complex, pace: Real, floor: float, ratio: floa
 
 
 def _correct(tmap: FlatMap, z: Complex, state: Complex, tangent: Complex, goal: Complex) -> _Corrected:
-    """Tangent step to `goal` and Newton corrections."""
+    """Tangent steps of s and of 1/s to `goal` and Newton corrections, which must lead to one root.
+
+    Another root near one of the two predictions is not near the other, unless the step is short and they are alike.
+    """
     n = z.size
     shift = tangent * (goal - z)[:, None]
     with np.errstate(all="ignore"):
-        both = np.concatenate([state + shift, tmap.reciprocal_shift(state, shift)])
-        images = tmap(np.concatenate([goal, goal]), both)
-        residual = tmap.residual(both, images)
-        take = (residual[n:] < residual[:n])[:, None]
-        point, image = np.where(take, both[n:], both[:n]), np.where(take, images[n:], images[:n])
-        length = np.abs(point - state).max(axis=1)
-        size = np.abs(state).max(axis=1)
-        first = np.full(n, np.inf)
-        last = np.full(n, np.inf)
-        contracts = np.ones(n, dtype=bool)
-        settled = np.zeros(n, dtype=bool)
+        point = np.concatenate([state + shift, tmap.reciprocal_shift(state, shift)])
+        goals = np.concatenate([goal, goal])
+        image = tmap(goals, point)
+        length = np.abs(point - np.concatenate([state, state])).max(axis=1)
+        size = np.tile(tmap.largest(goal, state), 2)
+        first = np.full(2 * n, np.inf)
+        last = np.full(2 * n, np.inf)
+        contracts = np.ones(2 * n, dtype=bool)
+        settled = np.zeros(2 * n, dtype=bool)
         open_points = np.flatnonzero(np.isfinite(image).all(axis=1))
         for k in range(_CORRECTIONS):
             if open_points.size == 0:
                 break
             here = open_points
-            new, new_image = tmap.newton_trial(goal[here], point[here], image[here])
+            new, new_image = tmap.newton_trial(goals[here], point[here], image[here])
             norm = np.abs(new - point[here]).max(axis=1)
             point[here], image[here] = new, new_image
             if k == 0:
@@ -138,8 +140,13 @@ def _correct(tmap: FlatMap, z: Complex, state: Complex, tangent: Complex, goal: 
             open_points = here[np.isfinite(norm) & ~settled[here] & contracts[here]]
         close = first <= np.maximum(0.4 * length, 1e-9 * size)
         sane = np.isfinite(point).all(axis=1) & (length <= 2.0 * size)
-        accepted = settled & contracts & close & sane
+        good = settled & contracts & close & sane
+        better = np.where(good[:n] & (~good[n:] | (first[:n] <= first[n:])), np.arange(n), np.arange(n, 2 * n))
+        same = good[:n] & good[n:] & (np.abs(point[:n] - point[n:]).max(axis=1) <= 1e-6 * size[:n])
+        short = good[better] & (np.abs(shift).max(axis=1) <= _SHORT * size[:n])
+        point = point[better]
+        accepted = same | short
         rises = tmap.readout(goal, point).imag > 0.0
         accepted &= rises | (goal.imag <= 0.0)
-        easy = accepted & (first <= 0.1 * length + 1e-9 * size)
-    return _Corrected(point, accepted, easy, 2 + (k + 1) * (2 + tmap.size))
+        easy = accepted & (first[better] <= 0.1 * length[better] + 1e-9 * size[:n])
+    return _Corrected(point, accepted, easy, 2 + 2 * (k + 1) * (2 + tmap.size))

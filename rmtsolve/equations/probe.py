@@ -7,7 +7,7 @@ the answer is.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from ..errors import DomainError
 from .base import Complex, Equation
 from .domains import Domain, candidates, contains, sample
 from .iterations import anderson, guarded_newton
-from .maps import FlatMap
+from .maps import FlatMap, Gauge
 
 _STATES = 40  # sample states for every sample point
 _CONVENTION = "in this package m(z) = int mu(dx) / (x - z), so that Im m > 0 for Im z > 0 and m = -1/z far away"
@@ -34,6 +34,8 @@ class Profile(NamedTuple):
         Of the law, from ``-z m(z)`` at large ``Im z``; nan where the expansion was not seen.
     centre, scale : float
         Where the law is and how wide, finite in any case.
+    unit : float
+        Size of the state one width above the centre; 0 if it was not found.
     remark : str
         What speaks against the equation, in words; empty if nothing does.
     """
@@ -44,6 +46,7 @@ class Profile(NamedTuple):
     variance: float
     centre: float
     scale: float
+    unit: float
     remark: str
 
 
@@ -54,6 +57,12 @@ def profile(equation: Equation) -> Profile:
         kept = _examine(equation)
         object.__setattr__(equation, "_profile", kept)
     return kept
+
+
+def gauged(equation: Equation) -> FlatMap:
+    """The map of an equation with the place, width and unit of its law."""
+    facts = profile(equation)
+    return FlatMap(equation, Gauge(facts.centre, facts.scale, facts.unit))
 
 
 def domain_at(tmap: FlatMap, z: Complex, usual: Domain) -> Domain:
@@ -80,6 +89,9 @@ def _examine(equation: Equation) -> Profile:
     _check_form(tmap, points, states)
     _check_holomorphic(tmap, np.array([0.3 + 0.7j, -1.1 + 0.4j, 2.3 + 1.9j, 5.1 + 0.8j, -3.7 + 2.2j, 0.6 + 4.0j, 9.0j]))
     mass, mean, variance, centre, scale = _far_field(tmap)
+    if np.isnan(mass) and _is_residual(equation):
+        _validate.fail("step", "the map T whose fixed point is the state", "one whose zeros are the law",
+                       "return T(z, state), not state - T(z, state)")  # fmt: skip
     spread = np.array([-3 + 0.1j, -1 + 0.01j, -0.4 + 1j, 0.2 + 0.003j, 0.7 + 3j, 1.3 + 0.03j, 4 + 0.3j])
     around = np.asarray(centre + scale * spread, dtype=np.complex128)
     domain = Domain.NONE
@@ -95,7 +107,7 @@ def _examine(equation: Equation) -> Profile:
         remark = f"-z m(z) tends to {mass:.6g} far from the axis, not to 1: scale the readout"
     elif variance < -1e-3 * scale**2:
         remark = f"the variance of the law comes out negative ({variance:.3g}): check the sign of the self-energy"
-    return Profile(domain, mass, mean, variance, centre, scale, remark)
+    return Profile(domain, mass, mean, variance, centre, scale, _unit(tmap, centre, scale), remark)
 
 
 def _check_form(tmap: FlatMap, z: Complex, states: Complex) -> None:
@@ -103,11 +115,13 @@ def _check_form(tmap: FlatMap, z: Complex, states: Complex) -> None:
     equation, n = tmap.equation, z.size
     shaped = states.reshape(n, *equation.shape)
     z_given, state_given = z.copy(), shaped.copy()
+    plain = type(equation).step is Equation.step
+    given: Any
     try:
-        with np.errstate(all="ignore"):
-            image = equation.step(z_given, state_given)
+        with np.errstate(all="ignore"):  # a user's own function before its values are made complex128
+            given = equation._step(z_given, state_given) if plain else equation.step(z_given, state_given)
     except np.linalg.LinAlgError:
-        image = shaped
+        given = shaped
     except DomainError:
         raise
     except Exception as error:
@@ -118,7 +132,9 @@ def _check_form(tmap: FlatMap, z: Complex, states: Complex) -> None:
             "write it with NumPy operations on whole arrays, or decorate a one-point function with rmtsolve.step",
             error,
         )
-    image = _as_numbers(image, "step")
+    if given is None:
+        _validate.fail("step", "a function that returns complex numbers", given, "the return is missing")
+    image = _as_numbers(given, "step").copy()  # a map may hand out the same array again
     if image.shape != shaped.shape:
         _validate.fail(
             "step", f"a map that returns the shape of its state, {_named(equation.shape)}",
@@ -134,20 +150,28 @@ def _check_form(tmap: FlatMap, z: Complex, states: Complex) -> None:
             "step", "finite at ordinary points", f"{image.flat[0]} at z={z[0]}", "check the map and its constants"
         )
     again = tmap(z, states)
-    alone = np.concatenate([tmap(z[i : i + 1], states[i : i + 1]) for i in range(n)])
-    if not _close(again, image.reshape(n, -1)):
-        _validate.fail("step", "a function of its arguments only", "different values on the same arguments")
-    if not _close(alone, again):
+    if not _close(again, image.reshape(n, -1), 1e-13):
         _validate.fail(
-            "step", "a map that treats every point by itself", "other values when the points come one at a time",
-            "reduce over the axes of the state only, never over the first axis",
+            "step", "a function of its arguments only", "different values on the same arguments",
+            "no random numbers, counters or memory inside",
         )  # fmt: skip
-    if _close(tmap(2.0 * z + 1j, states), again) and _close(tmap(z, states[::-1]), again):
-        _validate.fail("step", "a map that depends on z or on the state", f"the constant {image.flat[0]:.6g}")
+    each = "a map that treats every point by itself"
+    remedy = "reduce over the axes of the state only, never over the first axis; for vectors write m @ S.T, not S @ m"
+    try:
+        alone = np.concatenate([tmap(z[i : i + 1], states[i : i + 1]) for i in range(n)])
+    except Exception as error:
+        _refuse("step", each, f"{type(error).__name__} for a single point: {error}", remedy, error)
+    if not _close(alone, again):
+        _validate.fail("step", each, "other values when the points come one at a time", remedy)
     if _close(again, states):
         _validate.fail(
             "step", "a map that moves the state", "the identity", "return T(z, state), not state - T(z, state)"
         )
+    # where the law is wide one other z may be too near to matter
+    if _close(tmap(2.0 * z + 1j, states), again) and _close(tmap(1e100 * z, states), again):
+        if _close(tmap(z, states[::-1]), again):
+            _validate.fail("step", "a map that depends on z or on the state", f"the constant {image.flat[0]:.6g}")
+        _validate.fail("step", "a map that depends on z", "the same values at other z", "where does z enter?")
     _check_readout(tmap, z, states)
     _check_jacobian(tmap, z, states, again)
     start = np.asarray(equation.start(z))
@@ -271,11 +295,32 @@ def _far_field(tmap: FlatMap) -> tuple[float, float, float, float, float]:
     return (mass.real, mean, variance, mean, scale if scale > 1e-6 * size else size)
 
 
+def _is_residual(equation: Equation) -> bool:
+    """Whether the zeros of the step, not its fixed points, tend to -1/z far away."""
+    other = Equation(lambda z, s: s - equation.step(z, s), equation.readout, shape=equation.shape, start=equation.start)
+    try:
+        return abs(_far_field(FlatMap(other))[0] - 1.0) < 1e-4
+    except DomainError:
+        return False
+
+
+def _unit(tmap: FlatMap, centre: float, scale: float) -> float:
+    """Largest entry of the state one width above the centre of the law."""
+    state, good = _by_iteration(tmap, np.array([centre + 1j * scale]))
+    return float(np.abs(state).max()) if good[0] else 0.0
+
+
 def far_solutions(tmap: FlatMap, z: Complex) -> tuple[Complex, NDArray[np.bool_]]:
-    """(m, ok) at points far from the axis, where the plain iteration contracts; m has shape (n, 1)."""
+    """(m, ok) at points far from the axis; m has shape (n, 1)."""
+    state, good = _by_iteration(tmap, z)
+    return tmap.readout(z, state).reshape(-1, 1), good
+
+
+def _by_iteration(tmap: FlatMap, z: Complex) -> tuple[Complex, NDArray[np.bool_]]:
+    """(state, ok) at points not near the axis, where the plain iteration contracts."""
     begin = anderson(tmap, Domain.NONE, z, tmap.start(z), window=0, damping=1.0, tol=1e-13, max_steps=40)
     found = guarded_newton(tmap, Domain.NONE, z, begin.state, tol=1e-12, max_steps=40, averaged=0)
-    return tmap.readout(z, found.state).reshape(-1, 1), found.residual <= 1e-10
+    return found.state, found.residual <= 1e-10
 
 
 def _keeps(tmap: FlatMap, domain: Domain, z: Complex) -> bool:
@@ -288,14 +333,16 @@ def _keeps(tmap: FlatMap, domain: Domain, z: Complex) -> bool:
     return bool(inside.sum() > 4 and finite.all() and contains(domain, repeated[inside], image).all())
 
 
-def _close(first: Complex, second: Complex) -> bool:
-    return bool(np.allclose(first, second, rtol=1e-9, atol=1e-300, equal_nan=True))
+def _close(first: Complex, second: Complex, rtol: float = 1e-9) -> bool:
+    return bool(np.allclose(first, second, rtol=rtol, atol=1e-300, equal_nan=True))
 
 
 def _as_numbers(value: object, label: str) -> Complex:
     array = np.asarray(value)
     if array.dtype.kind not in "iufc":
         _validate.fail(label, "a function that returns complex numbers", f"dtype {array.dtype}")
+    if array.dtype in (np.complex64, np.float32, np.float16):
+        _validate.fail(label, "computed in double precision", f"dtype {array.dtype}", "use complex128 throughout")
     return array.astype(np.complex128)
 
 

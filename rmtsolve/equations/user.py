@@ -14,6 +14,7 @@ from .base import Complex
 from .domains import Domain
 from .high_precision import PreciseArray
 from .iterations import Iterated
+from .maps import FlatMap
 
 _CODES = {Domain.NONE: 0, Domain.HALF_PLANE: 1, Domain.SECTOR: 2, Domain.MATRIX: 3}
 
@@ -93,20 +94,20 @@ def step(function: Callable[[Any, Any], Any]) -> Step:
 
 
 def compiled_newton(
-    typed: Any, shape: tuple[int, ...], domain: Domain, z: Complex, start: Complex, *, tol: float, max_steps: int
+    kernel: Step, tmap: FlatMap, domain: Domain, z: Complex, start: Complex, *, tol: float, max_steps: int
 ) -> Iterated:
     """Guarded Newton in the compiled driver: sorted inside, each point started from its neighbour."""
     order = np.lexsort((z.imag, z.real))
     found = _results(start.shape)
-    side = shape[0] if len(shape) == 2 else 0
-    begin = np.ascontiguousarray(start[order])
-    _kernel("driver")("newton_sweep")(typed, _CODES[domain], side, z[order], begin, tol, max_steps, *found)
+    begin, unit = np.ascontiguousarray(start[order]), tmap.gauge.size(z[order])
+    typed, side = kernel.typed(tmap.shape), _side(tmap)
+    _kernel("driver")("newton_sweep")(typed, _CODES[domain], side, z[order], begin, unit, tol, max_steps, *found)
     return _unsorted(found, order)
 
 
 def compiled_anderson(
-    typed: Any,
-    shape: tuple[int, ...],
+    kernel: Step,
+    tmap: FlatMap,
     domain: Domain,
     z: Complex,
     start: Complex,
@@ -118,10 +119,10 @@ def compiled_anderson(
 ) -> Iterated:
     """Averaged or Anderson iteration in the compiled driver."""
     found = _results(start.shape)
-    side = shape[0] if len(shape) == 2 else 0
-    begin = np.ascontiguousarray(start)
+    points, begin, unit = np.ascontiguousarray(z), np.ascontiguousarray(start), tmap.gauge.size(z)
+    typed, side = kernel.typed(tmap.shape), _side(tmap)
     _kernel("driver")("anderson_sweep")(
-        typed, _CODES[domain], side, np.ascontiguousarray(z), begin, window, damping, tol, max_steps, *found
+        typed, _CODES[domain], side, points, begin, unit, window, damping, tol, max_steps, *found
     )
     return found
 
@@ -131,6 +132,11 @@ def _kernel(name: str) -> Callable[..., Any]:
     from .._kernels import iterate
 
     return getattr(iterate, name)  # type: ignore[no-any-return]
+
+
+def _side(tmap: FlatMap) -> int:
+    """Side of a matrix unknown, 0 for others."""
+    return tmap.shape[0] if len(tmap.shape) == 2 else 0
 
 
 def _results(shape: tuple[int, ...]) -> Iterated:

@@ -44,6 +44,25 @@ def test_a_form_without_a_domain(variance, z):
     bound_holds(rmt.Equation(lambda z, m: -(1 + variance * m * m) / z), np.array(z))
 
 
+@FEW
+@given(
+    weight=st.floats(0.2, 0.8),
+    variance=st.floats(0.01, 0.5),
+    offset=st.sampled_from([0.0, 1e-15, -1e-12, 1e-9, -1e-4]),
+    height=st.sampled_from([0.0, 1e-15, 1e-11, 1e-6]),
+)
+def test_where_m_vanishes_in_a_gap(weight, variance, offset, height):
+    def step(z, m):
+        u = z + variance * m
+        return weight / (1 - u) + (1 - weight) / (-1 - u)
+
+    # m = 0 at 1 - 2 weight, off the support as long as variance (1/weight + 1/(1 - weight)) < 4
+    equation = rmt.Equation(step)
+    z = 1 - 2 * weight + offset + 1j * height
+    sol, precise = rmt.solve(equation, z), rmt.solve(equation, z, rmt.HighPrecision(digits=40))
+    assert float(abs(precise.precise_m[()] - complex(sol.m))) <= sol.error_bound < 1e-9
+
+
 @given(error=st.floats(1e-10, 1e-2), turn=st.floats(0.0, 6.3), z=upper_half_plane())
 def test_foreign_numbers_with_a_planted_error(error, turn, z):
     equation = rmt.Equation(lambda z, m: -1 / (z + m))

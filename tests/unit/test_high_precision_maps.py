@@ -58,6 +58,57 @@ def test_built_in_families():
             assert digits_agree(m, total)
 
 
+TWO, ONE_AND_FOUR = rmt.Discrete([-1, 1], [0.7, 0.3]), rmt.Discrete([1, 4], [0.5, 0.5])
+FAMILIES = {
+    "compound free poisson": lambda: rmt.CompoundFreePoisson(TWO, 1.5).equation(),
+    "deformed wigner": lambda: rmt.DeformedWigner(TWO, 0.2).equation(),  # m(0.4) = 0
+    "free power": lambda: rmt.free_power(TWO, 2.5).equation,
+    "separable": lambda: rmt.SeparableCovariance(ONE_AND_FOUR, [0.5, 2], ratio=0.5).equation(),
+    "additive": lambda: rmt.free_add(TWO, rmt.Discrete([0, 1, 3])).equation,
+    "multiplicative": lambda: rmt.free_multiply(ONE_AND_FOUR, rmt.Discrete([0.5, 1, 3])).equation,
+    "information plus noise": lambda: rmt.InformationPlusNoise([0, 2], noise=1.0, ratio=0.5).equation(),
+    "product": lambda: rmt.WishartProduct([0.5, 2.0]).equation(),
+    "vector dyson": lambda: rmt.VarianceProfile([[0.5, 2], [2, 0.3]], fractions=[0.6, 0.4], mean=[0, 1]).equation(),
+    "rectangular dyson": lambda: rmt.RectangularProfile([[1, 4], [0, 1]], 0.5).equation(),
+    "matrix dyson": lambda: rmt.LinearPencil([[0, 1], [1, 0]], {"X": [[1, 0], [0, -1]]}, X=rmt.Wigner()).equation(),
+    "deep chain": lambda: rmt.DeepFeatures(["tanh", "relu"], [1.0, 1.0], alpha=2.0).equation(),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_that_is_written_with_array_operations_is_repeated(name):
+    equation = FAMILIES[name]()
+    z = np.array([0.3 + 0.5j, 0.4 + 1e-3j, 0.7 + 1e-7j, -9.3, 0.4 if name == "deformed wigner" else 37.0])
+    plain, sol = rmt.solve(equation, z), rmt.solve(equation, z, DIGITS)
+    assert sol.residual.max() < 1e-38
+    error = np.array([float(abs(p - complex(m))) for p, m in zip(sol.precise_m, plain.m, strict=True)])
+    assert (error <= np.fmax(plain.error_bound, 1e-14 * np.abs(plain.m))).all()
+    assert (error <= 1e-10 * np.abs(plain.m) + 1e-15).all()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: rmt.SampleCovariance(rmt.Uniform(1, 3), ratio=0.5).equation(),
+        lambda: rmt.FMatrix([0, 1, 4], ratio1=0.5, ratio2=0.2).equation(),
+        lambda: rmt.free_add(TWO, rmt.Uniform(-1, 1)).equation,
+        lambda: rmt.RandomFeatures("relu", alpha=2, beta=1).equation(),
+    ],
+)
+def test_families_of_laws_that_are_known_in_floats_only_say_so(make):
+    with pytest.raises(rmt.DomainError, match="method must be a floating-point method"):
+        rmt.solve(make(), [0.5 + 0.5j, 1 + 1j], DIGITS)
+
+
+def test_where_m_vanishes_in_a_gap():
+    eq = rmt.Equation(lambda z, m: 0.3 / (1 - z - 0.2 * m) + 0.7 / (-1 - z - 0.2 * m))
+    sol = rmt.solve(eq, [0.4, 0.4 + 1e-13j], DIGITS)
+    with mpmath.workdps(50):
+        for z, m in zip(sol.z, sol.precise_m, strict=True):
+            u = mpmath.mpc(complex(z)) + mpmath.mpf(0.2) * m
+            assert digits_agree(m, mpmath.mpf(0.3) / (1 - u) + mpmath.mpf(0.7) / (-1 - u))
+
+
 def test_failed_points_stay_failed():
     sol = rmt.solve(rmt.Equation(lambda z, m: -1 / (z + m)), [2.0, 1j], DIGITS, throw=False)
     assert sol.status[1] == rmt.Status.CONVERGED
@@ -70,5 +121,15 @@ def test_maps_that_cannot_take_many_digits_are_told_how():
         out[:] = -1 / (z + m)
         return out
 
-    with pytest.raises(rmt.DomainError, match=r"step must .*preallocated|keeps mpmath numbers"):
-        rmt.solve(rmt.Equation(preallocated), 1j, DIGITS)
+    def rounded(z, m):
+        return -1 / (z + m.astype(complex))
+
+    @rmt.step
+    def filled(z, m):
+        out = np.empty(1, np.complex128)
+        out[0] = -1 / (z + m[0])
+        return out
+
+    for step, shape in ((preallocated, ()), (rounded, ()), (filled, (1,))):
+        with pytest.raises(rmt.DomainError, match=r"step must be a map that keeps mpmath numbers, .*preallocated"):
+            rmt.solve(rmt.Equation(step, shape=shape), 1j, DIGITS)

@@ -48,13 +48,13 @@ def truth(z):
     return m if m.imag > 0 else 0.5 * (-z - root)
 
 
-def run(name, function, shape, z, start, *knobs, side=0, domain=1):
+def run(name, function, shape, z, start, *knobs, side=0, domain=1, unit=0.0):
     z = np.asarray(z, dtype=np.complex128)
     start = np.asarray(start, dtype=np.complex128).reshape(z.size, -1)
     out = np.empty_like(start)
     status, steps, residual = np.empty(z.size, np.int64), np.empty(z.size, np.int64), np.empty(z.size)
     step = typed_step(function, shape)
-    driver(name)(step, domain, side, z, start, *knobs, out, status, steps, residual)
+    driver(name)(step, domain, side, z, start, np.full(z.size, unit), *knobs, out, status, steps, residual)
     return out, status, steps, residual
 
 
@@ -145,23 +145,37 @@ def test_merits_measure_the_hyperbolic_distance():
     s, t = np.array([0.2 + 1.0j]), np.array([-0.3 + 1.2j])
     # sinh^2(d/2) = |s - t|^2 / (4 Im s Im t), and d itself from the Moebius map to the disc
     d = 2.0 * np.arctanh(abs((s[0] - t[0]) / (s[0] - t[0].conjugate())))
-    assert abs(merit_of(1, z, s, t, EMPTY) - np.sinh(d / 2) ** 2) < 1e-15
+    assert abs(merit_of(1, z, s, t, 0.0, EMPTY) - np.sinh(d / 2) ** 2) < 1e-15
     # the sector's merit is that of the half-plane after the power map
     power = np.pi / (np.pi - np.angle(z))
-    assert abs(merit_of(2, z, s, t, EMPTY) - merit_of(1, z, s**power, t**power, EMPTY)) < 1e-14
-    assert merit_of(1, z, s, -t, EMPTY) == np.inf
-    assert merit_of(1, z, s, s, EMPTY) == 0.0
-    assert merit_of(0, z, s, t, EMPTY) == residual_of(s, t) ** 2
-    assert merit_of(3, z, np.array([2j, 0, 0, 2j]), np.array([1j, 0, 0, 1j]), work) == 0.25
+    assert abs(merit_of(2, z, s, t, 0.0, EMPTY) - merit_of(1, z, s**power, t**power, 0.0, EMPTY)) < 1e-14
+    assert merit_of(1, z, s, -t, 0.0, EMPTY) == np.inf
+    assert merit_of(1, z, s, s, 0.0, EMPTY) == 0.0
+    assert merit_of(0, z, s, t, 0.0, EMPTY) == residual_of(s, t, 0.0) ** 2
+    assert merit_of(3, z, np.array([2j, 0, 0, 2j]), np.array([1j, 0, 0, 1j]), 0.0, work) == 0.25
     with np.errstate(over="ignore"):
-        assert merit_of(1, z, np.array([1e200 + 1e-200j]), np.array([1e-200j]), EMPTY) == np.inf
+        assert merit_of(1, z, np.array([1e200 + 1e-200j]), np.array([1e-200j]), 0.0, EMPTY) == np.inf
 
 
 def test_residuals():
     s = np.array([1.0 + 0j, 2.0])
-    assert residual_of(s, s) == 0.0
-    assert residual_of(s, s + np.array([0.0, 1.0])) == pytest.approx(1.0 / 3.0)
-    assert residual_of(s, s * np.nan) == np.inf
+    assert residual_of(s, s, 0.0) == 0.0
+    assert residual_of(s, s + np.array([0.0, 1.0]), 0.0) == pytest.approx(1.0 / 3.0)
+    assert residual_of(s, s * np.nan, 0.0) == np.inf
+
+
+def test_a_state_that_vanishes_is_measured_against_its_terms():
+    def gap(z, m):
+        return 0.3 / (1.0 - z - 0.2 * m) + 0.7 / (-1.0 - z - 0.2 * m)
+
+    z = np.array([0.4 + 0j, 0.4 + 1e-13j])
+    for name, knobs in (("newton_sweep", (1e-12, 200)), ("anderson_sweep", (5, 0.5, 1e-12, 300))):
+        out, status, _, _ = run(name, gap, (), z, [1j, 1j], *knobs, domain=0, unit=0.7)
+        assert (status == CONVERGED).all()
+        assert np.allclose(out[:, 0], 0.0, rtol=0, atol=1e-11)
+    # without them what rounding leaves is compared with itself
+    assert (run("newton_sweep", gap, (), z, [1j, 1j], 1e-12, 200, domain=0)[1] != CONVERGED).any()
+    assert residual_of(np.array([0j]), np.array([1e-3 + 0j]), 0.5) == pytest.approx(2e-3)
 
 
 def test_a_restart_follows_a_neighbour_outside_the_domain():

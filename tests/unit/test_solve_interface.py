@@ -140,6 +140,55 @@ def test_failures_carry_the_partial_answer(semicircle):
     assert "0 of 5 points converged" in repr(partial)
 
 
+def gap_map(z, m):
+    """A + W / sqrt(5), A with atoms 0.3 at 1 and 0.7 at -1: m(0.4) = 0 in a gap, since 0.3 / 0.6 = 0.7 / 1.4."""
+    return 0.3 / (1 - z - 0.2 * m) + 0.7 / (-1 - z - 0.2 * m)
+
+
+def gap_trace(z, state):
+    return gap_map(z, np.trace(state, axis1=1, axis2=2) / 2)[:, None, None] * np.eye(2)
+
+
+GAP = {
+    "scalar": rmt.Equation(gap_map),
+    "compiled": rmt.Equation(rmt.step(gap_map)),
+    "vector": rmt.Equation(lambda z, m: np.stack([gap_map(z, m.mean(axis=1))] * 2, axis=1), shape=(2,)),
+    "matrix": rmt.Equation(gap_trace, shape=(2, 2)),
+    "by symmetry": rmt.Equation(lambda z, m: 0.5 / (1 - z - 0.64 * m) + 0.5 / (-1 - z - 0.64 * m)),
+    "small and far": rmt.Equation(lambda z, m: 1e6 * gap_map(1e6 * (z - 3), 1e-6 * m)),
+    "wide": rmt.Equation(lambda z, m: 1e-6 * gap_map(1e-6 * z, 1e6 * m)),
+}
+PLACE = {"small and far": (3.0, 1e-6), "wide": (0.0, 1e6)}
+GAP_LAW = rmt.DeformedWigner(rmt.Discrete([-1, 1], [0.7, 0.3]), 0.2).law()
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if not isinstance(m, rmt.HighPrecision)], ids=repr)
+@pytest.mark.parametrize("name", GAP)
+def test_where_m_vanishes_in_a_gap_its_terms_set_the_scale(name, method):
+    centre, width = PLACE.get(name, (0.0, 1.0))
+    law = rmt.DeformedWigner([-1.0, 1.0], 0.64).law() if name == "by symmetry" else GAP_LAW
+    zero = 0.0 if name == "by symmetry" else 0.4
+    z = zero + np.array([0.0, 1e-13j, 1e-9j, 1e-6j, 0.01 + 1e-8j, 0.05, 0.5 + 0.1j])
+    moved = z * width + centre
+    sol = rmt.solve(GAP[name], moved, method)
+    error = np.abs(width * sol.m - law.stieltjes((moved - centre) / width, boundary=True))
+    slack = 1e-15 + 2e-16 * abs(centre) / width  # z itself was rounded
+    assert (error <= width * sol.error_bound + 4.0 * slack).all()
+    assert (width * sol.error_bound < 1e-9 + 1e3 * slack).all()
+    assert sol.m[0].imag == 0.0
+    assert sol.certificate().ok
+    assert rmt.certify(GAP[name], moved, sol.m).ok
+
+
+def test_where_m_vanishes_wrong_numbers_are_refused():
+    equation = GAP["by symmetry"]
+    spurious = np.sqrt(1 - 0.64) / 0.64  # the other real roots at 0 are +-0.9375
+    for z, m in ((0.0, spurious), (0.0, -spurious), (0.0, 0.3), (1e-3j, -2.8e-3j)):
+        assert not rmt.certify(equation, [z], [m]).ok
+    assert rmt.solve(equation, 0.0, rmt.Newton(), start=spurious, throw=False).status == Status.WRONG_BRANCH
+    assert rmt.certify(equation, [0.0], [1e-9]).error_bound[0] == pytest.approx(1e-9, rel=1e-6)
+
+
 def test_an_edge_is_not_reported_as_solved(semicircle):
     sol = rmt.solve(semicircle, [2.0, 0.0], throw=False)
     assert sol.status[0] != Status.CONVERGED

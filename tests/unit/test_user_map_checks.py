@@ -88,6 +88,18 @@ def mixing(z, m):
     return -1 / (z + m.mean())
 
 
+def noisy(z, m):
+    return -1 / (z + m) * (1 + 1e-11 * NOISE.normal(size=z.shape))
+
+
+def for_one_point(z, m):
+    return -1 / (z + m) if z.imag > 0 else m
+
+
+NOISE = np.random.default_rng(0)
+THREE = 0.1 + 0.5 * np.eye(3)
+
+
 COUNTER = iter(range(10**9))
 
 WRONG = {
@@ -96,7 +108,19 @@ WRONG = {
     "scalar": (lambda z, m: 1.0, (), "returns the shape of its state"),
     "text": (lambda z, m: np.full(z.shape, "a"), (), "step must be"),
     "objects": (lambda z, m: np.full(z.shape, None), (), "complex numbers"),
-    "none": (lambda z, m: None, (), "complex numbers"),
+    "none": (lambda z, m: None, (), "the return is missing"),
+    "single precision": (lambda z, m: (-1 / (z + m)).astype(np.complex64), (), "computed in double precision"),
+    "real": (lambda z, m: (-1 / (z + m)).real, (), "holomorphic"),
+    "tuple": (lambda z, m: (-1 / (z + m),), (), "returns the shape of its state"),
+    "list of entries": (lambda z, m: [-1 / (z + m[:, 1]), -1 / (z + m[:, 0])], (2,), "returns the shape of its state"),
+    "one point": (for_one_point, (), "decorate a one-point function"),
+    "no z[:, None]": (lambda z, m: -1 / (z + m @ np.ones((2, 2))), (2,), "whole arrays"),
+    "S @ m": (lambda z, m: -1 / (z[:, None] + THREE @ m), (3,), "write m @ S.T, not S @ m"),
+    "noise": (noisy, (), "no random numbers"),
+    "no z": (lambda z, m: -1 / (1j + m), (), "depends on z, got"),
+    "residual": (lambda z, m: m + 1 / (z + m), (), "whose fixed point is the state"),
+    "polynomial": (lambda z, m: m * (z + m) + 1, (), "whose fixed point is the state"),
+    "first point": (lambda z, m: -1 / (z + m[0] + 0 * m), (), "every point by itself"),
     "nan": (lambda z, m: m * np.nan, (), "finite at ordinary points"),
     "raises": (raising, (), "RuntimeError: no file"),
     "arity": (lambda z: z, (), "TypeError"),
@@ -177,6 +201,8 @@ def test_an_analytic_jacobian_is_used():
         (lambda z, m: -1 / (z - m), None, "variance of the law comes out negative"),
         (lambda z, m: -1 / (z + m), lambda z, m: 0.999 * m, "tends to 0.999"),
         (lambda z, m: -(z**2) / (z + m), None, "has no limit far from the axis|tends to"),
+        (lambda z, m: -1 / (z + 1j * m), None, "cannot be followed from large Im z"),
+        (lambda z, m: (-z + np.sqrt(z * z - 4)) / 2, None, "cannot be followed from large Im z"),
     ],
 )
 def test_maps_of_no_law_are_never_called_solved(step, readout, words):
@@ -186,6 +212,60 @@ def test_maps_of_no_law_are_never_called_solved(step, readout, words):
     assert any(rmt_words in sol.explain() for rmt_words in words.split("|"))
     with pytest.raises(rmt.ConvergenceError):
         rmt.solve(eq, Z)
+
+
+BUFFERS = {}
+
+
+def shared(z, m):
+    buffer = BUFFERS.setdefault(z.shape, np.empty(z.shape, complex))
+    buffer[:] = -1 / (z + m)
+    return buffer
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        shared,
+        lambda z, m: [-1 / (a + b) for a, b in zip(z, m, strict=True)],
+        lambda z, m: 0.5 * m - 0.5 / (z + m),  # damped by its author
+        lambda z, m: -1 / (z + m.real + 1j * np.maximum(m.imag, 0)),  # the clip does nothing in the half-plane
+    ],
+)
+def test_odd_maps_that_are_right_are_solved(step):
+    z = np.array([0.3 + 0.5j, -1.2 + 1e-3j, 2.7, 0.1])
+    exact = 0.5 * (-z + np.sqrt(z - 2) * np.sqrt(z + 2))
+    assert np.abs(rmt.solve(rmt.Equation(step), z).m - exact).max() < 1e-12
+
+
+def test_points_where_the_map_has_no_values_are_told():
+    def holes(z, m):
+        return np.where(z.imag < 1e-3, np.nan, -1 / (z + m))
+
+    sol = rmt.solve(rmt.Equation(holes), [0.3 + 0.5j, 0.3 + 1e-4j, 0.3], throw=False)
+    assert sol.status.tolist() == [rmt.Status.CONVERGED, rmt.Status.NOT_FINITE, rmt.Status.NOT_FINITE]
+    atom = rmt.solve(rmt.Equation(lambda z, m: -1 / z), [1j, 0.0], throw=False)
+    assert atom.status.tolist() == [rmt.Status.CONVERGED, rmt.Status.SINGULAR]
+
+
+def test_maps_of_wide_and_of_narrow_laws_depend_on_z():
+    for width in (1e-8, 1e8):
+        eq = rmt.Equation(lambda z, m, width=width: -1 / (z + width**2 * m))
+        z = width * np.array([0.3 + 0.5j, 2.7])
+        exact = 0.5 * (-z + np.sqrt(z - 2 * width) * np.sqrt(z + 2 * width)) / width**2
+        assert np.allclose(rmt.solve(eq, z).m, exact, rtol=1e-12, atol=0)
+
+
+def test_many_unknowns_start_from_their_neighbours():
+    side = 12
+    coupling = (1.0 + np.cos(np.subtract.outer(np.arange(side), np.arange(side)))) / side
+    eq = rmt.Equation(lambda z, m: -1 / (z[:, None] + m @ coupling), shape=(side,))
+    z = np.concatenate([np.linspace(-2, 2, 101) + 1e-3j, [3 + 1e-3j, -1 + 2j, 0.2, 2.9]])
+    sol, cold = rmt.solve(eq, z), rmt.solve(eq, z, rmt.Newton())
+    assert np.abs(sol.m - cold.m).max() < 1e-12
+    assert sol.n_steps[:101].sum() < 0.75 * cold.n_steps[:101].sum()
+    order = np.random.default_rng(2).permutation(z.size)
+    assert np.array_equal(rmt.solve(eq, z[order]).m, sol.m[order])
 
 
 def test_the_law_of_a_map_of_no_law_says_what_is_wrong():
