@@ -70,7 +70,8 @@ def linearise(polynomial: Polynomial, self_adjoint: set[str]) -> tuple[Matrix, d
     states = [(), *(order[i] for i in _independent_columns(hankel) if i > 1)]
 
     coefficients = {
-        x: np.array([[c((*star(a), x, *b)) for b in states] for a in states], dtype=np.complex128) for x in letters
+        x: np.array([[c((*star(a), x, *b)) for b in states] for a in states], dtype=np.complex128)
+        for x in sorted(letters)
     }
     constant = -np.array([[c(star(a) + b) for b in states] for a in states], dtype=np.complex128)
     constant[0, :] = constant[:, 0] = 0.0

@@ -96,7 +96,7 @@ def pencil_equation(
     weights = np.zeros(total)
     weights[:output] = dimensions[:output] / dimensions[:output].sum()
     if laws:
-        return FreePencil(base, spectral, [(t.left, t.right) for t in terms], laws, weights, name)
+        return FreePencil(base, spectral, [(t.left, t.right) for t in terms], laws, weights, name, dimensions)
     where = {"spectral": spectral, "dimensions": dimensions, "weights": weights}
     if not averaged:
         return MatrixDyson(base, terms, name=name, **where)
@@ -114,8 +114,11 @@ def pencil_law(equation: Equation) -> SolvedMeasure:
     """The law that belongs to an equation made by `pencil_equation`."""
     from ..equations.dyson import MatrixDyson
     from ..equations.dyson_law import DysonLaw
+    from ..equations.free_pencil import FreePencil
 
-    return DysonLaw(equation) if isinstance(equation, MatrixDyson) else SolvedMeasure(equation)
+    if isinstance(equation, MatrixDyson) or (isinstance(equation, FreePencil) and equation.axis is not None):
+        return DysonLaw(equation)
+    return SolvedMeasure(equation)
 
 
 def _gaussian_letter(letter: Any) -> bool:

@@ -13,6 +13,7 @@ from ..measures.base import Complex, Real
 from ..status import Status
 from .dyson import MatrixDyson
 from .dyson_vector import RectangularDyson, VectorDyson
+from .free_pencil import FreePencil
 from .solution import SolvedMeasure
 
 _BESIDE = (1e-13, 1e-11, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5)  # where to look beside a singular point, in radii
@@ -26,15 +27,15 @@ class DysonLaw(SolvedMeasure):
 
     Parameters
     ----------
-    equation : MatrixDyson, VectorDyson or RectangularDyson
-        The equation.
+    equation : MatrixDyson, VectorDyson, RectangularDyson or FreePencil
+        The equation; it must know its distribution function.
     title : str
         How the law prints itself.
     """
 
-    equation: MatrixDyson | VectorDyson | RectangularDyson
+    equation: MatrixDyson | VectorDyson | RectangularDyson | FreePencil
 
-    def __init__(self, equation: MatrixDyson | VectorDyson | RectangularDyson, title: str = "") -> None:
+    def __init__(self, equation: MatrixDyson | VectorDyson | RectangularDyson | FreePencil, title: str = "") -> None:
         super().__init__(equation)
         self.title = title or equation.name
 

@@ -22,10 +22,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..measures.base import Measure
+from ..measures.base import Atoms, Measure
 from ..measures.discrete import Discrete
 from .base import Complex, Equation, Sweep
 from .domains import Domain
+from .dyson_edges import Disc
+from .free_pencil_axis import PencilAxis, has_potential
+from .free_pencil_frames import coordinates
 from .free_pencil_newton import PencilNewton
 from .probe import Profile
 
@@ -49,6 +52,8 @@ class FreePencil(Equation):
         ``m = sum_i weights_i M_ii``.
     name : str
         For messages.
+    dimensions : ndarray, shape (K,)
+        Relative dimensions of the rows, 1 unless given.
     """
 
     def __init__(
@@ -59,30 +64,39 @@ class FreePencil(Equation):
         letters: Sequence[tuple[Matrix, Measure]],
         weights: NDArray[np.float64],
         name: str = "",
+        dimensions: NDArray[np.float64] | None = None,
     ) -> None:
         self.constant, self.spectral = constant, np.diag(spectral)
         self.terms, self.weights = tuple(terms), weights
-        self.letters = tuple((*_compressed(a), law) for a, law in letters)
+        self.dimensions = np.ones(len(weights)) if dimensions is None else dimensions
         self.rows = constant.shape[0]
+        parts = [coordinates(a) for a, _ in letters]
+        laws = [law for _, law in letters]
+        self.letters = tuple((frame, core, law) for (frame, core, _), law in zip(parts, laws, strict=True))
+        self.size = self._norm()
+        if any(not np.array_equal(turn, np.eye(len(turn))) for _, _, turn in parts):
+            turned = tuple((v @ r, r.T @ a @ r, law) for (v, a, r), law in zip(parts, laws, strict=True))
+            plain, digits = self.letters, PencilNewton(self).digits_above_zero()
+            self.letters = turned
+            if not PencilNewton(self).digits_above_zero() > digits + 1.0:
+                self.letters = plain
         ends = np.cumsum([self.rows, *(core.shape[0] for _, core, _ in self.letters)])
         self._blocks = [
             slice(int(end - a.shape[0]), int(end)) for end, (_, a, _) in zip(ends[1:], self.letters, strict=True)
         ]
         size = int(ends[-1])
         super().__init__(self._map, self._mean, shape=(size, size), start=self._begin, name=name)
-        self.size = self._norm()
         # what the generic solver would find out by sampling, which rows without z make hard: the map keeps Im > 0
-        self._profile = Profile(Domain.MATRIX, 1.0, float("nan"), float("nan"), 0.0, self.size, "")
+        unknown = float("nan")
+        self.method = "Newton's iteration on operator-valued subordination, continued from large Im z where it fails"
+        self._profile = Profile(
+            Domain.MATRIX, mass=1.0, mean=unknown, variance=unknown, centre=0.0, scale=self.size, unit=0.0, remark=""
+        )
 
     def sweep(self, z: Complex, start: Complex | None = None) -> Sweep:
         """Newton's iteration with the analytic derivative on all points at once."""
-        solver = self._solver
-        guess = None
-        if start is not None:
-            parts = [start[:, : self.rows, : self.rows]] if self.terms else []
-            parts += [start[:, block, block] for block in self._blocks]
-            guess = np.concatenate([part.reshape(z.size, -1) for part in parts], axis=1)
-        unknowns, m, swept = solver.sweep(z, guess)
+        solver = self.solver
+        unknowns, m, swept = solver.sweep(z, None if start is None else self.flattened(start))
         state = np.zeros((z.size, *self.shape), dtype=np.complex128)
         state[:, : self.rows, : self.rows] = m
         for block, part in zip(self._blocks, solver.blocks(unknowns)[-len(self._blocks) :], strict=True):
@@ -90,8 +104,45 @@ class FreePencil(Equation):
         return swept._replace(state=state)
 
     @cached_property
-    def _solver(self) -> PencilNewton:
+    def solver(self) -> PencilNewton:
+        """The iteration."""
         return PencilNewton(self)
+
+    def flattened(self, state: Complex) -> Complex:
+        """The unknowns of the iteration among the states."""
+        parts = [state[:, : self.rows, : self.rows]] if self.terms else []
+        parts += [state[:, block, block] for block in self._blocks]
+        return np.concatenate([part.reshape(-1, part.shape[1] ** 2) for part in parts], axis=1)
+
+    # ------------------------------------------------------------------ the law
+    @cached_property
+    def axis(self) -> PencilAxis | None:
+        """The law on the real axis, where the potentials of all letters are known."""
+        return PencilAxis(self) if all(has_potential(law) for _, _, law in self.letters) else None
+
+    @property
+    def disc(self) -> Disc:
+        """Mean, standard deviation and a radius that holds the support."""
+        assert self.axis is not None
+        return self.axis.disc
+
+    def find_edges(self) -> NDArray[np.float64] | None:
+        """Edges, from the distribution function on the axis."""
+        return None if self.axis is None else self.axis.support.edges
+
+    def find_atoms(self) -> Atoms | None:
+        """Jumps of the distribution function."""
+        return None if self.axis is None else self.axis.support.atoms
+
+    def cumulative(self, x: NDArray[np.float64], state: Complex) -> NDArray[np.float64] | None:
+        """Distribution function in closed form, from the states at real x that are neither edges nor atoms."""
+        return None if self.axis is None else self.axis.cumulative(x, state)
+
+    def derivative(self, z: Complex, state: Complex) -> Complex:
+        """``m'(z)`` from the states."""
+        u = self.flattened(state)
+        image = self.solver.linearised(z, u)
+        return np.asarray((image.gradient * self.solver.rate(z, u)).sum(axis=1) + image.tilt)
 
     def _norm(self) -> float:
         """A rough norm of the pencil."""
@@ -132,13 +183,6 @@ class FreePencil(Equation):
             image[:, block, block] = np.linalg.inv(inner)
         image[:, : self.rows, : self.rows] = -np.linalg.inv(everything)
         return image
-
-
-def _compressed(coefficient: Matrix) -> tuple[Matrix, Matrix]:
-    """``A = V a V*`` with orthonormal columns V and invertible diagonal a."""
-    values, vectors = np.linalg.eigh(coefficient)
-    keep = np.abs(values) > 1e-12 * np.max(np.abs(values))
-    return vectors[:, keep], np.diag(values[keep]).astype(np.complex128)
 
 
 def _transform(w: Any, core: Matrix, law: Measure) -> Any:

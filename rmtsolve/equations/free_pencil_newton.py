@@ -1,283 +1,227 @@
-"""Newton's iteration for operator-valued subordination, on all points of a grid at once.
+"""Newton's iteration for operator-valued subordination, on all points of a grid at once (map: `free_pencil_map`).
 
-Legend as in `free_pencil`. Unknowns of a point: u = (M if there are Gaussian letters, w_1, ..., w_r), flattened. With
-``w^{-1} a = V diag(l) V^{-1}``, ``p = 1/l`` and ``A = V^{-1} w^{-1}``
+Above the axis a root with positive definite imaginary parts is the solution, whatever led there. On the axis a root is
+the boundary value of the solution if its continuation to ``x + i h``, ``u + i h (1 - T')^{-1} dT/dz``, has positive
+definite imaginary parts for small h: then it is the solution there. That is asked of every root on the axis, real or
+complex; next to singular points, where rounding can make up a root, also a finite error bound.
 
-    g(w) = -V diag(p m(p)) A,       dg = -V [(A dw V) * F] A,       F_cd = p_c p_d (m(p_c) - m(p_d)) / (p_c - p_d),
+Points are started from the nearest solved ones, lifted off the axis, and where that fails they are continued from
+large Im z. Towards a singular point all entries follow powers of the height, which is how they are predicted.
 
-m the transform of the letter's law (F_cc = p_c^2 m'(p_c)). Hence ``drho = dw + g^{-1} dg g^{-1}``,
-``dB_i = S[dM] - sum_{j != i} V_j drho_j V_j*`` and, with T the map, ``dT_i = T_i V_i* B_i^{-1} dB_i B_i^{-1} V_i T_i``.
-
-Above the axis a root with positive definite imaginary parts is the solution, whatever led there. On the axis the root
-next to the solution a little above it is taken; where there is none near enough the point is reported as singular.
+The error bound is that of Newton and Kantorovich, in units of the `yard`: with ``beta = |(1 - J)^{-1}| (|T(u) - u| +
+rounding)`` and L the variation of ``(1 - J)^{-1} J``, ``h = beta L <= 1/4`` proves a root within ``2 beta``. The
+rounding of the map is measured at neighbouring floating-point numbers, L is ten times its largest sampled value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..measures.base import Measure
-from ..measures.discrete import Discrete
 from ..status import Status
 from .base import Complex, Real, Sweep
-from .stacks import eigenvalues_each, invert_each, solve_each
+from .free_pencil_map import Image, PencilMap
+from .stacks import invert_each, solve_each
 
 if TYPE_CHECKING:
     from .free_pencil import FreePencil
 
-_TOL = 1e-13
-_SHORT = 1e-8  # relative length of a last step
-_LAST = 1e-11  # residual from which one more step ends at rounding
+_EPS = float(np.finfo(float).eps)
+_SHORT = 1e-8  # relative length of a last step: the next one is rounding
 _ACCEPTED = 1e-10  # residual that a solution may have
-_COLD, _STEP = 40, 12  # most steps from a guess, and from the height above
-_PLAIN = 10  # most full steps: where these have not converged the guess was no near one
+_STEPS, _PATIENCE = 12, 6  # most Newton steps from a guess, and those after which they must be short
+_AVERAGED = 30  # averaged steps far above the axis
 _ANCHORS = 81  # abscissae of solved points from which others start
-_DESCENT = 0.3  # ratio of the heights of a continuation
+_DESCENT, _FASTEST = 0.3, 0.1  # ratio of the heights of a continuation, at first and at least
 _LIFT = 1e-8  # height, in sizes of the pencil, from which the axis is reached
-_NEAR = 0.02  # relative change over that height that may be smooth
-_FLAT = 1e-11  # relative imaginary part that is rounding
-
-
-class Letter(NamedTuple):
-    """One letter: frame V, diagonal of the invertible core a, law, and its place among the unknowns."""
-
-    frame: Complex
-    core: Complex  # (r,)
-    law: Measure
-    place: slice
+_AGAIN = 0.05  # ratio of the heights from which it is tried again
+_PROBES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)  # and at which singular points are looked at
+_FLOOR = 1e-15  # and the least
+_NEARLY = 1e-5  # imaginary part, in yards, below which a real root is looked for
+_ROUGH = 1e-6  # by which imaginary parts may fail to be positive where a closer look is to follow
+_SLACK, _RAISED = 1e-10, 1e-9  # above the axis, and for a continuation from it
+_NEIGHBOURS = 3  # at which the rounding of the map is measured
+_RADIUS = 1e-4  # in yards, of the samples of the second derivative
 
 
 class _Found(NamedTuple):
     unknowns: Complex  # (n, d)
     done: NDArray[np.bool_]
     steps: NDArray[np.int64]
-    residual: Real
+
+    def put(self, rows: NDArray[np.int64], other: _Found) -> None:
+        """Take over what was found at some of the points."""
+        self.steps[rows] += other.steps
+        self.unknowns[rows[other.done]] = other.unknowns[other.done]
+        self.done[rows] |= other.done
 
 
-class PencilNewton:
+class PencilNewton(PencilMap):
     """The iteration for one equation."""
 
     def __init__(self, equation: FreePencil) -> None:
-        self.rows = equation.rows
-        self.spectral, self.constant = equation.spectral, equation.constant
-        self.size = equation.size
-        self.own = self.rows**2 if equation.terms else 0  # unknowns taken by M
-        self.letters = []
-        end = self.own
-        for frame, core, law in equation.letters:
-            begin, end = end, end + core.shape[0] ** 2
-            self.letters.append(Letter(frame, np.diag(core), law, slice(begin, end)))
-        self.count = end
-        k = self.rows
-        self.covariance = np.zeros((k, k, k, k), dtype=np.complex128)  # S[M]_ab = covariance_abkl M_kl
-        for left, right in equation.terms:
-            self.covariance += np.einsum("ak,lb->abkl", left, right)
+        super().__init__(equation)
+        self.floor = _FLOOR * self.size
 
-    # ------------------------------------------------------------------ the map and its derivative
-    def blocks(self, u: Complex) -> list[Complex]:
-        """The matrices among the unknowns: M first if it is one of them."""
-        parts = [u[:, : self.own].reshape(-1, self.rows, self.rows)] if self.own else []
-        return parts + [u[:, x.place].reshape(-1, x.core.size, x.core.size) for x in self.letters]
-
-    def image(self, z: Complex, u: Complex, slope: bool) -> tuple[Complex, Complex, Complex | None]:
-        """(T(u), M, dT/du or None), shapes (n, d), (n, K, K), (n, d, d)."""
-        n, k, d = z.size, self.rows, self.count
-        everything = z[:, None, None] * self.spectral - self.constant
-        if self.own:
-            everything = everything + np.einsum("abkl,nkl->nab", self.covariance, self.blocks(u)[0])
-        pushed, moved = [], []
-        for letter in self.letters:
-            r = letter.core.size
-            w = u[:, letter.place].reshape(n, r, r)
-            g, dg = _transform(w, letter, slope)
-            inverse = invert_each(g)
-            v = letter.frame
-            pushed.append(v @ (w - inverse) @ v.conj().T)
-            if dg is not None:
-                change = _sandwich(inverse, dg, inverse) + np.eye(r * r).reshape(r, r, r * r)
-                moved.append(_sandwich(v, change, v.conj().T))
-        everything = everything - sum(pushed)
-        m = -invert_each(everything)
-        out = np.empty((n, d), dtype=np.complex128)
-        jacobian = np.zeros((n, d, d), dtype=np.complex128) if slope else None
-        # derivative of the common part of all B_i by all unknowns
-        common = np.zeros((n, k, k, d), dtype=np.complex128) if slope else None
-        if common is not None:
-            common[:, :, :, : self.own] = self.covariance.reshape(k, k, -1)[:, :, : self.own]
-            for letter, part in zip(self.letters, moved, strict=True):
-                common[:, :, :, letter.place] = -part
-        if self.own:
-            out[:, : self.own] = m.reshape(n, -1)
-            if jacobian is not None and common is not None:
-                jacobian[:, : self.own] = _sandwich(m, common, m).reshape(n, -1, d)
-        for index, letter in enumerate(self.letters):
-            resolvent = invert_each(everything + pushed[index])
-            v = letter.frame
-            w = invert_each(v.conj().T @ resolvent @ v)
-            out[:, letter.place] = w.reshape(n, -1)
-            if jacobian is not None and common is not None:
-                own = common.copy()
-                own[:, :, :, letter.place] = 0.0
-                left, right = w @ v.conj().T @ resolvent, resolvent @ v @ w
-                jacobian[:, letter.place] = _sandwich(left, own, right).reshape(n, -1, d)
-        return out, m, jacobian
-
-    def residual(self, u: Complex, image: Complex) -> Real:
-        """Largest gap relative to the largest entry of its block; inf where not finite."""
-        worst = np.zeros(len(u))
-        for block, target in zip(self.blocks(u), self.blocks(image), strict=True):
-            yard = np.abs(block).max(axis=(1, 2)) + np.abs(target).max(axis=(1, 2)) + 1e-300
-            worst = np.maximum(worst, np.abs(target - block).max(axis=(1, 2)) / yard)
-        return np.where(np.isfinite(worst), worst, np.inf)
-
-    def inside(self, u: Complex, slack: float) -> NDArray[np.bool_]:
-        """Whether all imaginary parts are positive definite up to `slack` of the block."""
-        good = np.ones(len(u), dtype=bool)
-        for block in self.blocks(u):
-            low = eigenvalues_each((block - block.conj().swapaxes(1, 2)) / 2j)[:, 0]
-            good &= low > -slack * np.abs(block).max(axis=(1, 2))
-        return good
-
-    # ------------------------------------------------------------------ iteration
-    def newton(self, z: Complex, u: Complex, most: int, guard: bool) -> _Found:
-        """Guarded Newton from u at all points; halved steps and, where they do not help either, averaged ones."""
-        u = u.copy()
-        n = z.size
-        done, steps = np.zeros(n, dtype=bool), np.ones(n, dtype=np.int64)
-        live = np.arange(n)
-        image, slope = self.image_and_slope(z, u)
-        residual = self.residual(u, image)
-        for _ in range(most):
-            keep = np.isfinite(residual[live])
-            live, image, slope = live[keep], image[keep], slope[keep]
-            if live.size == 0:
-                break
-            here, gap = u[live], residual[live]
-            step = solve_each(np.eye(self.count) - slope, image - here)
-            # so near that one more step ends at rounding, whatever its own residual says
-            last = (gap <= _LAST) & self.short(here, step)
-            if guard:
-                last[last] = self.inside(here[last] + step[last], 0.0)
-            u[live[last]] = here[last] + step[last]
-            last |= gap <= _TOL
-            done[live[last]] = True
-            live, here, image, gap, step = live[~last], here[~last], image[~last], gap[~last], step[~last]
-            if live.size == 0:
-                break
-            following = (np.empty_like(here), np.empty((live.size, self.count, self.count), dtype=np.complex128))
-            trying = np.arange(live.size)
-            length = 1.0
-            for attempt in range(5):
-                averaged = attempt == 4
-                if averaged:  # a residual at rounding level does not fall any more
-                    at_rounding = gap[trying] <= _ACCEPTED
-                    done[live[trying[at_rounding]]] = True
-                    trying = trying[~at_rounding]
-                trial = 0.5 * (here + image)[trying] if averaged else here[trying] + length * step[trying]
-                good = np.asarray(np.isfinite(trial).all(axis=1))
-                if guard and not averaged:
-                    good[good] = self.inside(trial[good], 0.0)
-                chosen, trial = trying[good], trial[good]
-                if chosen.size:
-                    target, change = self.image_and_slope(z[live[chosen]], trial)
-                    steps[live[chosen]] += 1
-                    now = self.residual(trial, target)
-                    better = np.asarray((now < (1.0 - 0.25 * length) * gap[chosen]) | averaged)
-                    won = chosen[better]
-                    u[live[won]], residual[live[won]] = trial[better], now[better]
-                    following[0][won], following[1][won] = target[better], change[better]
-                    trying = np.setdiff1d(trying, won)
-                if trying.size == 0:
-                    break
-                length *= 0.5
-            residual[live[trying]] = np.inf  # not even an averaged step is finite
-            keep = ~done[live]
-            live, image, slope = live[keep], following[0][keep], following[1][keep]
-        return _Found(u, done | (residual <= _ACCEPTED), steps, residual)
-
-    def approach(self, z: Complex, u: Complex) -> _Found:
-        """Solutions at Im z > 0 from guesses: full steps, and where they fail the guarded iteration.
-
-        Next to edges the residual first rises by powers of ten under the right steps, and a line search would creep.
-        """
-        found = self.plain(z, u)
-        rest = np.flatnonzero(~found.done)
-        if rest.size:
-            more = self.newton(z[rest], u[rest], _COLD, guard=True)
-            found.unknowns[rest], found.done[rest], found.residual[rest] = more.unknowns, more.done, more.residual
-            found.steps[rest] += more.steps
-        return found
-
-    def plain(self, z: Complex, u: Complex) -> _Found:
-        """Newton's full steps, whatever they do on the way; done where they end in the domain."""
+    # ------------------------------------------------------------------ single points
+    def newton(self, z: Complex, u: Complex) -> _Found:
+        """Newton's full steps, whatever they do on the way; done where they end at the solution."""
         u = u.copy()
         done, steps = np.zeros(z.size, dtype=bool), np.zeros(z.size, dtype=np.int64)
-        residual, live = np.full(z.size, np.inf), np.arange(z.size)
-        for _ in range(_PLAIN):
-            here = u[live]
-            image, slope = self.image_and_slope(z[live], here)
-            steps[live] += 1
-            residual[live] = gap = self.residual(here, image)
-            step = solve_each(np.eye(self.count) - slope, image - here)
-            finite = np.isfinite(step).all(axis=1) & np.isfinite(gap)
-            last = finite & (gap <= _LAST) & self.short(here, step)
-            u[live[finite]] += step[finite]
-            done[live[last]] = True
-            live = live[finite & ~last]
+        live = np.flatnonzero(np.isfinite(u).all(axis=1))
+        for count in range(_STEPS):
             if live.size == 0:
                 break
-        done[done] = self.inside(u[done], 0.0)
-        return _Found(u, done, steps, residual)
+            here = u[live]
+            image = self.linearised(z[live], here)
+            steps[live] += 1
+            step = solve_each(np.eye(self.count) - image.slope, image.value - here)
+            last = self.settled(here, image, step)
+            finite = np.isfinite(step).all(axis=1)
+            u[live[finite]] += step[finite]
+            done[live[last]] = True
+            going = finite & ~last
+            if count == _PATIENCE:
+                going &= (np.abs(step) <= 0.1 * self.yard(here)).all(axis=1)
+            live = live[going]
+        ended = np.flatnonzero(done)
+        if ended.size:
+            u[ended], done[ended] = self.accepted(z[ended], u[ended])
+        return _Found(u, done, steps)
 
-    def short(self, u: Complex, step: Complex) -> NDArray[np.bool_]:
-        """Whether a step is so short relative to every block that the next one is rounding."""
-        good = np.ones(len(u), dtype=bool)
-        for block, change in zip(self.blocks(u), self.blocks(step), strict=True):
-            good &= np.abs(change).max(axis=(1, 2)) <= _SHORT * np.abs(block).max(axis=(1, 2))
-        return good
+    def accepted(self, z: Complex, u: Complex) -> tuple[Complex, NDArray[np.bool_]]:
+        """(roots, which of them are the solution); roots at real z with imaginary parts of rounding are made real."""
+        good = self.inside(u, np.where(z.imag == 0.0, _ROUGH, _SLACK))
+        flat = np.flatnonzero((z.imag == 0.0) & good)
+        if flat.size == 0:
+            return u, good
+        u, yard = u.copy(), self.yard(u)
+        # near edges rounding is far above its usual size, and a root that is nearly real may be so in truth
+        nearly = flat[(np.abs(self.skew(u)[flat]) <= _NEARLY * yard[flat]).all(axis=1)]
+        root, settled = self.real_roots(z[nearly], u[nearly])
+        nearly, root = nearly[settled], root[settled]
+        u[nearly], good[nearly] = root, self.inside(1j * self.rate(z[nearly], root), _RAISED)
+        flat = np.setdiff1d(flat, nearly)
+        if flat.size == 0:
+            return u, good
+        # as far as the linear continuation reaches: a thousandth of what is there
+        rate = self.rate(z[flat], u[flat])
+        part = np.minimum(np.abs(self.skew(u)[flat]).max(axis=1, keepdims=True), yard[flat])
+        with np.errstate(all="ignore"):
+            raised = u[flat] + 1j * 1e-3 * (part / np.abs(rate)).min(axis=1, keepdims=True) * rate
+        finite = np.isfinite(raised).all(axis=1)
+        good[flat] = finite
+        good[flat[finite]] = self.inside(raised[finite], _RAISED)
+        return u, good
 
-    def image_and_slope(self, z: Complex, u: Complex) -> tuple[Complex, Complex]:
-        """T(u) and dT/du."""
-        image, _, slope = self.image(z, u, slope=True)
-        assert slope is not None
-        return image, slope
+    def real_roots(self, z: Complex, u: Complex) -> tuple[Complex, NDArray[np.bool_]]:
+        """Hermitian roots next to u, and where there are any."""
+        begin, yard = u, self.yard(u)
+        u, done = self.hermitian(u), np.zeros(z.size, dtype=bool)
+        for _ in range(_STEPS):
+            live = np.flatnonzero(~done & np.isfinite(u).all(axis=1))
+            if live.size == 0:
+                break
+            image = self.linearised(z[live], u[live])
+            step = solve_each(np.eye(self.count) - image.slope, image.value - u[live])
+            done[live] = self.settled(u[live], image, step)
+            u[live] = self.hermitian(u[live] + step)
+        return u, done & (np.abs(u - begin) <= 100.0 * _NEARLY * yard).all(axis=1)
 
-    def above(self, z: Complex, start: Complex) -> _Found:
-        """Solutions at Im z > 0, from guesses, or down from far away."""
-        found = self.approach(z, start)
-        todo = np.flatnonzero(~found.done)
-        if todo.size:
-            for _, level in self.descend(z[todo]):
-                found.steps[todo] += level.steps
-            found.unknowns[todo[level.done]] = level.unknowns[level.done]
-            found.done[todo], found.residual[todo] = level.done, level.residual
+    def settled(self, u: Complex, image: Image, step: Complex) -> NDArray[np.bool_]:
+        """Whether a step is the last one."""
+        yard = self.yard(u)
+        with np.errstate(invalid="ignore"):
+            short = (np.abs(step) <= _SHORT * yard) & (np.abs(image.value - u) <= _ACCEPTED * yard)
+        return np.asarray(short.all(axis=1))
+
+    def skew(self, u: Complex) -> Complex:
+        """Imaginary parts ``(w - w*)/2i`` of all unknowns."""
+        return np.concatenate([_flat((b - b.conj().swapaxes(1, 2)) / 2j) for b in self.blocks(u)], axis=1)
+
+    def hermitian(self, u: Complex) -> Complex:
+        """Real parts ``(w + w*)/2``, Hermitian to the last bit."""
+        return np.concatenate([_flat(0.5 * (b + b.conj().swapaxes(1, 2))) for b in self.blocks(u)], axis=1)
+
+    def rate(self, z: Complex, u: Complex) -> Complex:
+        """Derivative of the solution by z."""
+        image = self.linearised(z, u)
+        return solve_each(np.eye(self.count) - image.slope, image.drift)
+
+    # ------------------------------------------------------------------ continuation
+    def summit(self, z: Complex) -> tuple[Real, Complex]:
+        """(heights, unknowns there, nearly) far above the points, where the averaged map contracts."""
+        height = np.maximum(2.0 * z.imag, 4.0 * self.size)
+        u = self.cold(z.real + 1j * height)
+        for _ in range(_AVERAGED):
+            u = 0.5 * (u + self.value(z.real + 1j * height, u)[0])
+        return height, u
+
+    def descend(self, z: Complex, reached: Real, good: Complex, trace: list[tuple[Complex, Complex]]) -> _Found:
+        """Solutions by continuation from `good` at the heights `reached`; solved points on the way go to `trace`."""
+        found = _Found(np.full(good.shape, np.nan + 0j), np.zeros(z.size, bool), np.zeros(z.size, np.int64))
+        reached, good = reached.copy(), good.copy()
+        before, fresh = good.copy(), np.ones(z.size, dtype=bool)
+        ratio, tries = np.full(z.size, _DESCENT), np.full(z.size, 7)
+        live = np.arange(z.size)
+        target = np.maximum(z.imag, self.floor)
+        height = reached.copy()
+        due = np.full(z.size, _LIFT * self.size)  # height from which the axis is tried
+        stretch = np.zeros(z.size)  # log of the last step in height that succeeded
+        while live.size:
+            guess = good[live].copy()
+            with np.errstate(all="ignore"):
+                growth = good[live] / before[live]
+                usable = (np.abs(growth) > 0.05) & (np.abs(growth) < 20.0) & ~fresh[live, None]
+                share = np.log(height[live] / reached[live]) / np.where(fresh[live], 1.0, stretch[live])
+                guess *= np.where(usable, np.where(usable, growth, 1.0) ** share[:, None], 1.0)
+            at = z[live].real + 1j * height[live]
+            level = self.newton(at, guess)
+            found.steps[live] += level.steps
+            ok, won, lost = level.done, live[level.done], live[~level.done]
+            first = height[won] >= reached[won]
+            stretch[won] = np.log(height[won] / reached[won])
+            fresh[won] = first
+            before[won], good[won], reached[won] = good[won], level.unknowns[ok], height[won]
+            trace.append((at[ok], level.unknowns[ok]))
+            ratio[won] = np.maximum(ratio[won] ** 1.2, _FASTEST)
+            ratio[lost] = np.sqrt(ratio[lost])
+            tries[lost] -= 1
+            fresh[lost] = True
+            arrived = won[reached[won] <= z.imag[won]]
+            found.unknowns[arrived], found.done[arrived] = good[arrived], True
+            axis = won[(z.imag[won] == 0.0) & (reached[won] <= due[won])]
+            if axis.size:
+                due[axis] = _AGAIN * reached[axis]
+                found.put(axis, self.newton(z[axis], good[axis]))
+            stuck = (tries[live] <= 0) | ((reached[live] <= target[live]) & level.done)
+            live = live[~(stuck | found.done[live])]
+            height[live] = np.maximum(target[live], reached[live] * ratio[live])
         return found
 
-    def descend(self, z: Complex) -> Iterator[tuple[Complex, _Found]]:
-        """(points, solutions) on the way from large Im z down to z."""
-        height = np.maximum(z.imag, 4.0 * self.size)
-        good = self.cold(z.real + 1j * height)
-        while True:
-            at = z.real + 1j * height
-            level = self.approach(at, good)
-            good = np.where(level.done[:, None], level.unknowns, good)
-            yield at, level
-            if (height == z.imag).all():
-                return
-            height = np.maximum(z.imag, _DESCENT * height)
+    def digits_above_zero(self) -> float:
+        """Digits of m by its error bound, summed over points just above 0, where laws tend to be singular."""
+        z = 1j * self.size * np.array(_PROBES)
+        found = self.descend(z, *self.summit(z), [])
+        image = self.linearised(z, found.unknowns)
+        relative = self.bound(z, found.unknowns, image) / np.abs(self.reading(image.m))
+        return float(-np.log10(np.fmin(np.where(np.isfinite(relative), relative, 1.0), 1.0)).sum())
+
+    def reading(self, m: Complex) -> Complex:
+        """The transform that belongs to M."""
+        return np.asarray((np.diagonal(m, axis1=1, axis2=2) * self.weights).sum(axis=1))
 
     @cached_property
     def anchors(self) -> tuple[Complex, Complex]:
         """(points, unknowns) all over the half-plane: the same starts for every call, whatever came before."""
         reach = np.linspace(-1.0, 1.0, _ANCHORS) * self.size
-        found = list(self.descend(np.asarray(reach + 1j * _LIFT * self.size, dtype=np.complex128)))
-        z = np.concatenate([at[level.done] for at, level in found])
-        return z, np.concatenate([level.unknowns[level.done] for _, level in found])
+        trace: list[tuple[Complex, Complex]] = []
+        z = np.asarray(reach + 1j * _LIFT * self.size, dtype=np.complex128)
+        self.descend(z, *self.summit(z), trace)
+        return np.concatenate([at for at, _ in trace]), np.concatenate([u for _, u in trace])
 
     def begin(self, z: Complex) -> Complex:
         """The nearest anchor, in hyperbolic distance; from afar the cold start."""
@@ -293,99 +237,77 @@ class PencilNewton:
             out[first : first + 256][close] = unknowns[nearest[close]]
         return out
 
-    def cold(self, z: Complex) -> Complex:
-        """The unknowns without letters, raised on all rows by i so that those without z are invertible."""
-        free = np.linalg.inv(z[:, None, None] * self.spectral - self.constant + 1j * np.eye(self.rows))
-        parts: list[NDArray[Any]] = [(-free).reshape(z.size, -1)] if self.own else []
-        for letter in self.letters:
-            parts.append(np.linalg.inv(letter.frame.conj().T @ free @ letter.frame).reshape(z.size, -1))
-        return np.concatenate(parts, axis=1)
-
     def sweep(self, z: Complex, start: Complex | None) -> tuple[Complex, Complex, Sweep]:
         """(unknowns, M, sweep without its state) at points with Im z >= 0."""
-        flat = z.imag == 0.0
-        lifted = np.where(flat, z + 1j * _LIFT * self.size, z)
-        begin = self.begin(lifted)
-        if start is not None:
-            begin = np.where(np.isfinite(start).all(axis=1, keepdims=True), start, begin)
-        found = self.above(lifted, begin)
-        status = np.where(found.done, int(Status.CONVERGED), int(Status.MAX_STEPS))
+        n = z.size
+        begin = np.full((n, self.count), np.nan + 0j) if start is None else start
+        found = self.newton(z, begin)
+        rest = np.flatnonzero(~found.done)
+        if rest.size:
+            lifted = np.where(z[rest].imag == 0.0, z[rest] + 1j * _LIFT * self.size, z[rest])
+            above = self.newton(lifted, self.begin(lifted))
+            flat = z[rest].imag == 0.0
+            found.steps[rest] += above.steps
+            found.put(rest[~flat], _Found(*(part[~flat] for part in above)))
+            near = flat & above.done
+            if near.any():
+                found.put(rest[near], self.descend(z[rest[near]], lifted[near].imag, above.unknowns[near], []))
+            rest = rest[~above.done]
+            if rest.size:
+                found.put(rest, self.descend(z[rest], *self.summit(z[rest]), []))
         u = found.unknowns
-        axis = np.flatnonzero(flat & found.done)
-        if axis.size:
-            last = self.newton(z[axis], u[axis], _STEP, guard=False)
-            good = last.done & self.inside(last.unknowns, 1e-9)
-            ends = last.unknowns.copy()
-            bulk = np.zeros(axis.size, dtype=bool)
-            for block, final in zip(self.blocks(u[axis]), self.blocks(last.unknowns), strict=True):
-                size = np.abs(block).max(axis=(1, 2))
-                good &= np.abs(final - block).max(axis=(1, 2)) <= _NEAR * size
-                bulk |= np.abs(final - final.conj().swapaxes(1, 2)).max(axis=(1, 2)) > _FLAT * size
-            for view in self.blocks(ends):  # off the support the imaginary parts are rounding
-                view[~bulk] = 0.5 * (view[~bulk] + view[~bulk].conj().swapaxes(1, 2))
-            u[axis[good]] = ends[good]
-            found.steps[axis] += last.steps
-            status[axis[~good]] = Status.SINGULAR
-        image, m, _ = self.image(z, u, slope=False)
-        real = flat & (status == Status.CONVERGED)
-        for i in np.flatnonzero(real):
-            if all((b[i] == b[i].conj().T).all() for b in self.blocks(u)):
-                m[i] = 0.5 * (m[i] + m[i].conj().T)
-        residual = self.residual(u, image)
-        status[(status == Status.CONVERGED) & ~(residual <= _ACCEPTED)] = Status.SINGULAR
-        return u, m, Sweep(m, status, found.steps, residual, np.full(z.size, np.nan))
+        image = self.linearised(z, u)
+        m = image.m
+        real = (z.imag == 0.0) & found.done & (self.skew(u) == 0.0).all(axis=1)
+        m[real] = 0.5 * (m[real] + m[real].conj().swapaxes(1, 2))
+        with np.errstate(invalid="ignore"):
+            residual = (np.abs(image.value - u) / self.yard(u)).max(axis=1, initial=0.0)
+        residual = np.where(np.isfinite(residual), residual, np.inf)
+        bound = np.full(n, np.nan)
+        bound[found.done] = self.bound(z[found.done], u[found.done], Image(*(x[found.done] for x in image)))
+        status = np.where(found.done, int(Status.CONVERGED), int(Status.MAX_STEPS))
+        status[(z.imag == 0.0) & ~found.done] = Status.SINGULAR
+        status[found.done & ~(residual <= _ACCEPTED)] = Status.SINGULAR
+        # a complex root on the axis that rounding may have made up
+        status[(status == Status.CONVERGED) & (z.imag == 0.0) & ~real & ~np.isfinite(bound)] = Status.NOT_CERTIFIED
+        return u, m, Sweep(m, status, found.steps, residual, bound)
+
+    # ------------------------------------------------------------------ error bound
+    def bound(self, z: Complex, u: Complex, image: Image) -> Real:
+        """Bound on the error of m; nan where the theorem does not apply."""
+        if z.size == 0:
+            return np.zeros(0)
+        yard = self.yard(u)
+        noise, reading = self.rounding(z, u, image)
+        error = np.abs(image.value - u) + noise
+        with np.errstate(all="ignore"):
+            inverse = invert_each(np.eye(self.count) - image.slope * yard[:, None, :] / yard[:, :, None])
+            beta = (np.abs(inverse) @ (error / yard)[..., None])[..., 0]
+            variation = np.zeros(z.size)
+            weights = (1.0 + np.arange(self.count)) / self.count
+            for turn in (1.0, 1j):
+                moved = self.linearised(z, u + turn * _RADIUS * yard * weights).slope - image.slope
+                moved = np.abs(inverse @ (moved * yard[:, None, :] / yard[:, :, None])).sum(axis=2).max(axis=1)
+                # a sample on the far side of a singular point tells nothing about the near side, but where that is
+                variation = np.maximum(variation, np.where(np.isfinite(moved), moved, np.inf) / _RADIUS)
+            largest = beta.max(axis=1)
+            proved = (largest * 10.0 * variation <= 0.25) & (largest <= 1e-3)
+            bound = 2.0 * (np.abs(image.gradient) * beta * yard).sum(axis=1) + reading
+        return np.where(proved, bound, np.nan)
+
+    def rounding(self, z: Complex, u: Complex, image: Image) -> tuple[Real, Real]:
+        """Rounding errors of T and of m: four times the worst misfit at neighbouring floating-point arguments."""
+
+        noise, reading = 2.0 * _EPS * np.abs(image.value), 2.0 * _EPS * np.abs(self.reading(image.m))
+        for k in range(1, _NEIGHBOURS + 1):
+            moved = u * (1.0 + 2.0 * _EPS * k * np.exp(2j * np.pi * k / _NEIGHBOURS))
+            value, m = self.value(z, moved)
+            step = (moved - u)[..., None]
+            noise = np.fmax(noise, 4.0 * np.abs(value - image.value - (image.slope @ step)[..., 0]))
+            change = self.reading(m) - self.reading(image.m) - (image.gradient[:, None] @ step)[:, 0, 0]
+            reading = np.fmax(reading, 4.0 * np.abs(change))
+        return noise, reading
 
 
-def _transform(w: Complex, letter: Letter, slope: bool) -> tuple[Complex, Complex | None]:
-    """``int (w - s a)^{-1} mu(ds)`` for a stack of w, and its derivative (n, r, r, r r)."""
-    inverse = invert_each(w)
-    values = np.full(w.shape[:2], complex(np.nan, np.nan))
-    vectors = np.full(w.shape, complex(np.nan, np.nan))
-    good = np.isfinite(inverse).all(axis=(1, 2))
-    if good.any():
-        values[good], vectors[good] = np.linalg.eig(inverse[good] * letter.core)
-    point = 1.0 / values
-    a = invert_each(vectors) @ inverse
-    exact = isinstance(letter.law, Discrete)  # poles may be near: no differences
-    # otherwise the derivative by differences along the real axis, where the boundary values are smooth
-    h = 1e-6 * np.abs(point)
-    values_of_m = _stieltjes(letter.law, np.stack([point, point + h, point - h] if slope and not exact else [point]))
-    m = values_of_m[0]
-    g = (vectors * (-point * m)[:, None, :]) @ a
-    if not slope:
-        return g, None
-    gap = point[:, :, None] - point[:, None, :]
-    both = point[:, :, None] * point[:, None, :]
-    if isinstance(letter.law, Discrete):
-        away = letter.law.locations - point[:, :, None]
-        rate = (letter.law.weights / away**2).sum(axis=-1)
-    else:
-        rate = (values_of_m[1] - values_of_m[2]) / (2.0 * h)
-    close = np.abs(gap) < 1e-6 * np.abs(both) ** 0.5
-    mean = 0.5 * (rate[:, :, None] + rate[:, None, :])
-    with np.errstate(all="ignore"):
-        f = both * np.where(close, mean, (m[:, :, None] - m[:, None, :]) / gap)
-    r = w.shape[1]
-    left = (vectors[:, :, None, :] * a.swapaxes(1, 2)[:, None]).reshape(-1, r * r, r)  # (a, p), c
-    right = (vectors.swapaxes(1, 2)[:, :, :, None] * a[:, :, None, :]).reshape(-1, r, r * r)  # d, (q, b)
-    change = -(left @ f @ right).reshape(-1, r, r, r, r)  # a, p, q, b
-    return g, change.transpose(0, 1, 4, 2, 3).reshape(-1, r, r, r * r)
-
-
-def _sandwich(left: Complex, middle: Complex, right: Complex) -> Complex:
-    """``left @ middle[..., d] @ right`` for every d; middle is (n, x, y, d)."""
-    n, x, y, d = middle.shape
-    half = (left @ middle.reshape(n, x, y * d)).reshape(n, -1, y, d)
-    return np.asarray((half.swapaxes(2, 3) @ (right if right.ndim == 2 else right[:, None])).swapaxes(2, 3))
-
-
-def _stieltjes(law: Measure, point: Complex) -> Complex:
-    """Transform at any points, boundary values on the axis; nan where there is none."""
-    flat = point.ravel()
-    out = np.full(flat.shape, complex(np.nan, np.nan))
-    good = np.isfinite(flat)
-    lower = flat.imag < 0.0
-    upper = np.asarray(np.where(lower, flat.conj(), flat) + 0.0, dtype=np.complex128)
-    with np.errstate(all="ignore"):
-        out[good] = law._stieltjes(upper[good])
-    return np.asarray(np.where(lower, out.conj(), out).reshape(point.shape))
+def _flat(matrices: Complex) -> Complex:
+    return matrices.reshape(-1, matrices.shape[1] ** 2)
