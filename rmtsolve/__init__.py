@@ -39,7 +39,7 @@ _PUBLIC = {
     "RandomFeatures": "ensembles.features", "SpikedRandomFeatures": "ensembles.features",
     "SeparableCovariance": "ensembles.separable", "free_add": "ensembles.free", "free_multiply": "ensembles.free",
     "free_power": "ensembles.free", "free_compress": "ensembles.free",
-    "free_root": "ensembles.free", "free_commutator": "ensembles.free",
+    "free_root": "ensembles.free", "free_commutator": "ensembles.commutator",
     "DeepFeatures": "ensembles.deep", "ConjugateKernel": "ensembles.deep",
     "LinearPencil": "ensembles.pencil",
     "VarianceProfile": "ensembles.profile", "RectangularProfile": "ensembles.profile",

@@ -16,11 +16,9 @@ import numpy as np
 
 from .. import _validate
 from ..equations.composition import CompositionEquation
-from ..equations.even import RootTransform, SymmetricRoot, is_even, square_of
-from ..equations.free_pencil import FreePencil
+from ..equations.even import RootTransform
 from ..equations.pastur import PasturEquation, deformed_wigner_equation, free_poisson_equation, free_power_equation
 from ..equations.pastur_law import law_of
-from ..equations.solution import SolvedMeasure
 from ..equations.stieltjes_law import StieltjesLaw
 from ..equations.subordination import AdditiveEquation, MultiplicativeEquation
 from ..equations.subordination_law import TwoFactorLaw
@@ -248,85 +246,6 @@ def free_root(mu: Law, exponent: float) -> Measure:
             f"Stieltjes transform, or it cannot be continued: {problem}"
         ) from None
     return root
-
-
-def free_commutator(mu: Law, nu: Law) -> Measure:
-    """Law of ``i (A B - B A)`` for free A and B with laws mu and nu.
-
-    It depends on the even free cumulants only. For laws that are even up to a shift, ``A B`` is R-diagonal, and the
-    commutator has the law ``tau boxplus tau`` where tau is the even law with ``tau^2 = mu^2 boxtimes nu^2``
-    (the laws of the squares). Free Poisson laws are replaced by the even compound free Poisson laws with the same even
-    cumulants. Any other pair is solved by operator-valued subordination of the linearised commutator.
-
-    Parameters
-    ----------
-    mu, nu : Measure or callable
-        Laws of bounded support, or Stieltjes transforms.
-
-    Returns
-    -------
-    Measure
-
-    Raises
-    ------
-    DomainError
-        An argument is no law of bounded support.
-    ConvergenceError
-        From the methods of the law, for pairs of the last kind: points near the real axis that could not be solved.
-
-    References
-    ----------
-    A. Nica, R. Speicher, Duke Math. J. 92 (1998) 553.
-
-    Examples
-    --------
-    >>> import rmtsolve as rmt
-    >>> law = free_commutator(rmt.TwoPoint(-1, 1), rmt.TwoPoint(-1, 1))
-    >>> law.edges                                                    # the arcsine law
-    array([-2.,  2.])
-    """
-    laws = [_law(value, name) for value, name in ((mu, "mu"), (nu, "nu"))]
-    if any(_is_point(law) for law in laws):
-        return Discrete([0.0])
-    even = [_even_part(law) for law in laws]
-    if even[0] is None or even[1] is None:
-        return SolvedMeasure(_commutator_pencil(*laws))
-    signs = [law for law in even if isinstance(law, Discrete) and law.locations.size == 2]
-    if signs:  # A^2 is a number, and A B / |A| has the law of B
-        other = even[1] if signs[0] is even[0] else even[0]
-        return free_power(other.scaled(float(signs[0].locations[1])), 2.0)
-    law = free_power(SymmetricRoot(_multiply_two(square_of(even[0]), square_of(even[1]))), 2.0)
-    # at an exactly critical mass at 0 the edges of the last step are lost; |i(ab - ba)| <= 2 |a - c| |b - c'| tells
-    reach = float(0.5 * np.prod([np.diff(_ends(one))[0] for one in laws]))
-    sound = np.all(np.diff(law.edges) >= 0.0) and np.all(np.abs(law.edges) <= reach * (1.0 + 1e-9))
-    return law if sound else SolvedMeasure(_commutator_pencil(*laws))
-
-
-def _even_part(law: Measure) -> Measure | None:
-    """An even law with the same even free cumulants, or None where none is known."""
-    from ..measures.classical import FreePoisson, MarchenkoPastur
-
-    if isinstance(law, MarchenkoPastur):
-        law = FreePoisson(1.0 / law.ratio, law.ratio * law.variance)
-    if isinstance(law, FreePoisson):
-        jumps = Discrete([-law.jump, law.jump])
-        return law_of(free_poisson_equation(jumps, law.rate), f"the even part of {law!r}")
-    centred = law.shifted(-law.moment(1))
-    if isinstance(law, Discrete):  # symmetric to the last digit
-        at, mass = centred.atoms
-        centred = Discrete(0.5 * (at - at[::-1]), mass) if is_even(centred) else centred
-    return centred if is_even(centred) else None
-
-
-def _commutator_pencil(mu: Measure, nu: Measure) -> FreePencil:
-    """``i (X Y - Y X)`` is the Schur complement of this pencil's first row."""
-    constant, first, second = (np.zeros((3, 3), dtype=np.complex128) for _ in range(3))
-    constant[1, 2], constant[2, 1] = -1j, 1j
-    first[0, 1] = first[1, 0] = 1.0
-    second[0, 2] = second[2, 0] = 1.0
-    carried = np.array([1.0, 0.0, 0.0])
-    letters = ((first, mu), (second, nu))
-    return FreePencil(constant, carried, (), letters, carried, "free commutator")
 
 
 def _known_root(law: Measure, power: float) -> Measure | None:

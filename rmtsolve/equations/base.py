@@ -50,7 +50,7 @@ class Equation:
 
     Notes
     -----
-    Built-in families subclass this and know more: they override `sweep` (compiled solver, any Im z >= 0, boundary
+    Built-in families subclass this and know more: they override `sweep` (own solver, any Im z >= 0, boundary
     values on the real axis) and `find_edges`. With `HighPrecision`, `step` and `readout` receive arrays whose
     entries are mpmath numbers; arithmetic, ``exp``, ``log``, ``sqrt``, ``@``, ``einsum``, ``sum``, ``np.trace`` and
     ``np.linalg.inv`` work on them as on floats.
@@ -84,7 +84,7 @@ class Equation:
         self._start = start
         self.shape = _checked_shape(shape)
         self.name = name
-        self.method = "compiled solver of the family"  # what `sweep` does, in words
+        self.method = "the solver of the family"  # what `sweep` does, in words
         self.remarks: tuple[str, ...] = ()  # what a user should know about any answer: the notes of its solutions
 
     def __repr__(self) -> str:

@@ -19,7 +19,7 @@ def _check(tol: float, max_steps: int) -> None:
 
 @dataclass(frozen=True)
 class Auto:
-    """The family's compiled solver; for other maps a guarded Newton iteration, then continuation where that fails.
+    """The family's own solver; for other maps a guarded Newton iteration, then continuation where that fails.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ def solve(
     Parameters
     ----------
     equation : Equation
-        The equation; a built-in family brings its own compiled solver, any other is solved by `method`.
+        The equation; a built-in family brings its own solver, any other is solved by `method`.
     z : array_like of complex
         Finite points, any shape and order. ``Im z < 0`` gives the conjugate of the answer at ``conj z``; real z gives
         the boundary value ``m(x + i0)``.
@@ -88,7 +88,7 @@ def solve(
 
 
 def _dispatch(equation: Equation, z: Complex, method: Method, start: Complex | None) -> Solved:
-    """The family's own compiled solver, or the generic path."""
+    """The family's own solver, or the generic path."""
     swept = equation.sweep(z, start) if isinstance(method, Auto) else None
     if swept is not None:
         with np.errstate(all="ignore"):

@@ -72,7 +72,7 @@ def probe(equation: SpikedFeatures, x: Real) -> Probe:
         from .solution import Solution
 
         m = equation.readout(z, swept.state)
-        raise ConvergenceError(Solution(equation, z, m, *swept, "compiled solver of the family"), equation.name)
+        raise ConvergenceError(Solution(equation, z, m, *swept, "the solver of the family"), equation.name)
     return Probe(swept.state, slope, (swept.state.imag != 0.0).any(axis=1))
 
 

@@ -97,7 +97,7 @@ class FeaturesLaw(SolvedMeasure):
         swept, slope = self.equation.solve_points(z)
         if np.any(swept.status != Status.CONVERGED):
             m = self.equation.readout(z, swept.state)
-            raise ConvergenceError(Solution(self.equation, z, m, *swept, "compiled solver of the family"), self.title)
+            raise ConvergenceError(Solution(self.equation, z, m, *swept, "the solver of the family"), self.title)
         return swept.state, slope
 
     def _stieltjes(self, z: Complex) -> Complex:

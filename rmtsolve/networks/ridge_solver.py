@@ -137,7 +137,7 @@ def solve(prepared: Prepared, ratios: Real, lams: Real, task: Task) -> Raw:
     swept, _ = equation.solve_points(z, ratio=ratio, order=order)
     if np.any(swept.status != Status.CONVERGED):
         m = equation.readout(z, swept.state)
-        raise ConvergenceError(Solution(equation, z, m, *swept, "compiled solver of the family"), task.label)
+        raise ConvergenceError(Solution(equation, z, m, *swept, "the solver of the family"), task.label)
     state = np.ascontiguousarray(swept.state.real)
     count, size = ell.size, prepared.level.size
     errors, readout, response = np.empty((count, 11)), np.empty((count, size)), np.empty(state.shape)
@@ -150,7 +150,7 @@ def solve(prepared: Prepared, ratios: Real, lams: Real, task: Task) -> Raw:
         status[~np.isfinite(errors[:, :2]).all(axis=1)] = int(Status.SINGULAR)
         m = equation.readout(z, swept.state)
         bad = swept._replace(status=status)
-        raise ConvergenceError(Solution(equation, z, m, *bad, "compiled solver of the family"), task.label)
+        raise ConvergenceError(Solution(equation, z, m, *bad, "the solver of the family"), task.label)
     overlaps = np.einsum("nj,jck->nck", readout, prepared.to_classes)
     return Raw(errors, overlaps, response[:, : equation.classes])
 

@@ -45,7 +45,7 @@ def check_equation(equation: Equation, *, rtol: float = 1e-8, examples: int = 15
     The laws: the map has the declared shape and type, is holomorphic, acts on each point by itself and leaves its
     arguments alone; a given jacobian is its derivative; `solve` succeeds off the axis, the same for any order and shape
     of the points; the solution passes `check_solver` (Herglotz, ``|m| <= 1/Im z``, conjugate symmetry, Pick, mass
-    one); Newton's iteration, continuation from large Im z and the family's compiled solver agree within their error
+    one); Newton's iteration, continuation from large Im z and the family's own solver agree within their error
     bounds; the certificate accepts the solution and refuses its conjugate; the error bound holds against 30 digits
     (where the map works on mpmath numbers). Where the family knows them: edges separate density from none, atoms are
     the residues of m, the closed-form distribution function has the density as derivative.
