@@ -2,7 +2,8 @@
 
 Legend: m unknowns, a mean, S non-negative (fractions included), w_i = z - a_i + (S m)_i, so that the root has
 ``f_i = 1 + m_i w_i = 0``; x_i = dm_i / m_i the relative Newton step, ``A x = -f`` with
-``A_ij = delta_ij m_i w_i + m_i S_ij m_j``.
+``A_ij = delta_ij m_i w_i + m_i S_ij m_j``. Long steps are taken as ``m_i exp(x_i)``: where S couples two groups of rows
+only with each other and z is small, ``(t m, m / t)`` is nearly a solution for every t, and the products ``m_i m_j`` stay.
 
 Guarded Newton (few unknowns) or Anderson's iteration (many) from a state in the upper half-plane, with averaged steps
 ``m <- (m - 1/w)/2`` where they do not help. At real z off the support the iterates sink to the axis; then a real root
@@ -29,8 +30,11 @@ SINGULAR = 7
 NEWTON_LIMIT = 20  # unknowns up to which Newton's linear algebra is cheaper than Anderson's extra evaluations
 WINDOW = 5
 EPS = 2.220446049250313e-16
+LINEAR = 0.1  # relative step up to which m (1 + x) is as good as m exp(x)
+LONGEST = 3.0  # relative step
 START_HEIGHT = 30.0  # of a continuation, in units of the width of the law
-DESCENT = 0.6  # ratio of its steps
+DESCENT = 0.6  # ratio of its steps, nearer to one after a failure
+SHORTEST = 0.97  # ratio at which it gives up
 FLOOR = 1e-15  # height from which the last step to the axis is taken
 
 
@@ -96,7 +100,7 @@ def stable(s, m, parts):
 
 
 @kernel
-def newton(z, a, s, m, averaged, budget, guard, tol, w, trial, trial_w, parts, jacobian, pivots, step):
+def newton(z, a, s, m, averaged, budget, guard, tol, w, trial, trial_w, parts, jacobian, pivots, step, check):
     """Guarded Newton, m in and out. Returns (converged, evaluations, residual)."""
     n = m.size
     residual = evaluate(z, a, s, m, parts, w)
@@ -120,11 +124,21 @@ def newton(z, a, s, m, averaged, budget, guard, tol, w, trial, trial_w, parts, j
                 step[i] = -(1.0 + m[i] * w[i])
             if factor(jacobian, pivots):
                 solve(jacobian, pivots, step)
-                length = 1.0
+                largest = 0.0
+                for i in range(n):
+                    largest = max(largest, abs2(step[i]))
+                largest = math.sqrt(largest)
+                length = min(1.0, LONGEST / largest) if guard and largest > 0.0 else 1.0
                 for _ in range(4):
                     inside = True
                     for i in range(n):
-                        trial[i] = m[i] * (1.0 + length * step[i])
+                        change = length * step[i]
+                        if guard and length * largest > LINEAR:
+                            grown = math.exp(change.real)
+                            factor_i = complex(grown * math.cos(change.imag), grown * math.sin(change.imag))
+                        else:
+                            factor_i = 1.0 + change
+                        trial[i] = m[i] * factor_i
                         if guard and not trial[i].imag > 0.0:
                             inside = False
                     if inside:
@@ -133,6 +147,17 @@ def newton(z, a, s, m, averaged, budget, guard, tol, w, trial, trial_w, parts, j
                         if now < residual * (1.0 - 0.25 * length):
                             accepted = True
                             break
+                        if guard and now < np.inf:
+                            # Deuflhard's natural test: the next simplified step is shorter, whatever the residual does
+                            for i in range(n):
+                                check[i] = -(1.0 + trial[i] * trial_w[i])
+                            solve(jacobian, pivots, check)
+                            next_largest = 0.0
+                            for i in range(n):
+                                next_largest = max(next_largest, abs2(check[i]))
+                            if math.sqrt(next_largest) < (1.0 - 0.25 * length) * largest:
+                                accepted = True
+                                break
                     length *= 0.5
             if not accepted and residual <= tol:
                 return True, evaluations, residual
@@ -237,8 +262,9 @@ def vector_sweep(z, a, s, weights, scale, start, use_start, tol, out, status, st
     `start` (n_points, n) is used where `use_start`; status, steps, residual, bound are filled, one entry a point.
     """
     n = a.size
-    buffers = np.empty((7, n), dtype=np.complex128)
+    buffers = np.empty((9, n), dtype=np.complex128)
     w, trial, trial_w, gap, step, old = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4], buffers[5:7]
+    good, check = buffers[7], buffers[8]
     parts = np.empty((2, n))
     jacobian = np.empty((n, n), dtype=np.complex128)
     inverted = np.empty((n, n), dtype=np.complex128)
@@ -264,7 +290,7 @@ def vector_sweep(z, a, s, weights, scale, start, use_start, tol, out, status, st
                 for i in range(n):
                     m[i] = out[p - 1, i]
                 done, count, res = newton(
-                    here, a, s, m, 0, 12, False, tol, w, trial, trial_w, parts, jacobian, pivots, step
+                    here, a, s, m, 0, 12, False, tol, w, trial, trial_w, parts, jacobian, pivots, step, check
                 )
                 spent += count
                 done = done and stable(s, m, parts) == 1
@@ -293,6 +319,8 @@ def vector_sweep(z, a, s, weights, scale, start, use_start, tol, out, status, st
             if not usable:
                 continue
             found = False
+            reached = -1.0
+            ratio = DESCENT
             while True:
                 point = complex(here.real, height)
                 found = False
@@ -308,12 +336,25 @@ def vector_sweep(z, a, s, weights, scale, start, use_start, tol, out, status, st
                 if not found:
                     found, count, res = newton(
                         point, a, s, m, 3 if attempt == 2 else 0, 60, True, tol, w, trial, trial_w, parts, jacobian,
-                        pivots, step,
+                        pivots, step, check,
                     )  # fmt: skip
                     spent += count
-                if height == here.imag or not found:
+                if height == here.imag and (found or reached < 0.0):
                     break
-                height = max(here.imag, height * DESCENT)
+                if found:
+                    reached = height
+                    ratio = max(DESCENT, ratio * ratio)
+                    for i in range(n):
+                        good[i] = m[i]
+                else:
+                    if reached < 0.0:
+                        break
+                    ratio = math.sqrt(ratio)
+                    for i in range(n):
+                        m[i] = good[i]
+                    if ratio > SHORTEST or reached * ratio < FLOOR * scale:
+                        break
+                height = max(here.imag, reached * ratio)
                 if height < FLOOR * scale:
                     height = here.imag
             if here.imag > 0.0:
@@ -329,7 +370,7 @@ def vector_sweep(z, a, s, weights, scale, start, use_start, tol, out, status, st
                         old[0, i] = m[i]
                         m[i] = complex(m[i].real, 0.0)
                     real, count, real_res = newton(
-                        here, a, s, m, 0, 30, False, tol, w, trial, trial_w, parts, jacobian, pivots, step
+                        here, a, s, m, 0, 30, False, tol, w, trial, trial_w, parts, jacobian, pivots, step, check
                     )
                     spent += count
                     if real and stable(s, m, parts) == 1:

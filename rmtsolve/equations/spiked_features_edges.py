@@ -28,6 +28,7 @@ SOFT_LEFT = "soft end: spectrum reaches 0 without an edge"
 SOFT_RIGHT = "soft end: no right edge"
 FAINT = "soft end: tail thinner than rounding, all but 1e-9 of the mass is inside"
 
+_BEFORE = (1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5)  # where a last point must have resolved ones
 SCAN = 400  # points of the scan for gaps
 FADED = 1e-8  # the conditional variance far out, relative to its mean, below which the spectrum reaches 0
 GROWTH = 0.05  # its relative growth at every doubling of kappa, above which the spectrum has no right edge
@@ -204,16 +205,24 @@ def _inner_end(equation: SpikedFeatures, outside: float, inside: float) -> End:
 
 
 def _last_resolved(equation: SpikedFeatures, outside: float, inside: float, mass: float | None) -> float:
-    """The last point with a resolved density on the way from `inside` to `outside`."""
-    while abs(np.log(inside / outside)) > 1e-14:
-        middle = np.sqrt(inside * outside)
-        if middle in (inside, outside):
-            break
+    """The last point with a resolved density on the way from `inside` to `outside`, and with resolved points before it.
+
+    Whether a point resolves is a matter of rounding there, so one that does may have neighbours that do not.
+    """
+
+    def beyond(x: float) -> bool:
         try:
-            beyond = _is_beyond(equation, middle, mass)
+            return _is_beyond(equation, x, mass)
         except ConvergenceError:
-            beyond = True
-        inside, outside = (inside, middle) if beyond else (middle, outside)
+            return True
+
+    while abs(np.log(inside / outside)) > 1e-6:
+        middle = np.sqrt(inside * outside)
+        inside, outside = (inside, middle) if beyond(middle) else (middle, outside)
+    inward = np.sign(inside - outside)
+    step = 1e-6
+    while step < 0.1 and any(beyond(inside * (1.0 + inward * share)) for share in _BEFORE):
+        inside, step = inside * (1.0 + inward * step), 2.0 * step
     return inside
 
 
