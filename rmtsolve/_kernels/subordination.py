@@ -74,6 +74,62 @@ def _factor(kind, re, im, x, w):
     return first * over, (second - first * first) * over * over
 
 
+@kernel(reassociate=True)
+def _pole_sums(u, near, x, w):
+    """Sums of w r, w r^2 and w x r with ``r = near / (x - u)``."""
+    first = 0.0
+    second = 0.0
+    third = 0.0
+    for j in range(x.size):
+        r = near / (x[j] - u)
+        f = w[j] * r
+        first += f
+        second += f * r
+        third += f * x[j]
+    return first, second, third
+
+
+@kernel(reassociate=True)
+def _inverse_sums(u, x, w):
+    """Sums of w r and w r^2 with ``r = x / (1 - u x)``."""
+    first = 0.0
+    second = 0.0
+    for j in range(x.size):
+        r = x[j] / (1.0 - u * x[j])
+        f = w[j] * r
+        first += f
+        second += f * r
+    return first, second
+
+
+@kernel
+def real_factor(kind, u, x, w, value, slope):
+    """Fill N and N' at real points: m is summed as its multiple by the distance to the nearest atom, finite there too.
+
+    `x` is sorted.
+    """
+    for i in range(u.size):
+        p = u[i]
+        if kind == SANDWICH:
+            value[i], slope[i] = _inverse_sums(p, x, w)
+            continue
+        k = np.searchsorted(x, p)
+        if k == x.size or (k > 0 and p - x[k - 1] < x[k] - p):
+            k -= 1
+        near = x[k] - p
+        first, second, third = _pole_sums(p, near, x[:k], w[:k])
+        a1, a2, a3 = _pole_sums(p, near, x[k + 1 :], w[k + 1 :])
+        first += w[k] + a1
+        second += w[k] + a2
+        if kind == SUM:
+            value[i] = -near / first - p
+            slope[i] = second / (first * first) - 1.0
+        else:
+            third += w[k] * x[k] + a3
+            value[i] = first / third
+            slope[i] = (second - first * first) / (third * third)
+
+
 @kernel
 def _image(kind, s, t, v, x1, w1, x2, w2):
     """u, T and dT."""

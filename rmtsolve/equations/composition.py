@@ -81,13 +81,37 @@ class CompositionEquation(Equation):
         m = self.population._stieltjes(u)
         if self.kind != "covariance":
             return m
-        # u / z = 1 / (1 - c - c u m_H): no small differences at z near 0, unless u is larger than its rounding there
-        share = 1.0 - self.scale - self.scale * u * m
-        with np.errstate(divide="ignore", invalid="ignore"):
-            out = m * np.where((np.abs(u) < 1e-2 * self.size) & (np.abs(share) > 1e-3), 1.0 / share, u / z)
-        real = (z.imag == 0.0) & (u.imag > 0.0)
-        out.imag[real] = u.imag[real] / (self.scale * np.abs(u[real]) ** 2)
+        share, near = self.share(u, m)
+        with np.errstate(divide="ignore", invalid="ignore"):  # at hard edges, where m is infinite
+            out = m * np.where(near, 1.0 / share, u / z)
+        real = z.imag == 0.0
+        out.imag[real] = 0.0
+        real &= u.imag > 0.0
+        out.imag[real] = self.height(z.real[real], u[real])
         return np.asarray(out)
+
+    def share(self, u: Complex, m: Complex) -> tuple[Complex, NDArray[np.bool_]]:
+        """``z / u = 1 - c - c u m_H`` of a covariance, and where it is better than the quotient.
+
+        That is at z near 0: there are no small differences, unless u is larger than its rounding.
+        """
+        with np.errstate(invalid="ignore"):
+            share = np.asarray(1.0 - self.scale - self.scale * u * m)
+        return share, (np.abs(u) < 1e-2 * self.size) & (np.abs(share) > 1e-3)
+
+    def height(self, x: Real, u: Complex) -> Real:
+        """Im m at real points of the bulks."""
+        if self.kind == "deformed wigner":
+            return u.imag / self.scale
+        if self.kind == "free power":
+            return self.population._stieltjes(u).imag
+        factor = 1.0 / self.scale if self.kind == "covariance" else 1.0
+        value = u.imag / (u.real**2 + u.imag**2)
+        # Im -1/u = c Im(u m_H) / x: rounding of u changes the two by 1 and by |1 - u F'/x| times |du / (u Im u)|
+        flat = np.flatnonzero(u.imag < 1e-2 * np.abs(u))
+        flat = flat[np.abs(1.0 - u[flat] * self.image(u[flat])[1] / x[flat]) < 0.1]
+        value[flat] = self.scale * (u[flat] * self.population._stieltjes(u[flat])).imag / x[flat]
+        return np.asarray(factor * value)
 
     # ------------------------------------------------------------------ what is known
     @cached_property

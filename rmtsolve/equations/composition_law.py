@@ -94,9 +94,11 @@ class CompositionLaw(SolvedMeasure):
         slope = equation.population._stieltjes_derivative(u)
         if equation.kind != "covariance":
             return rate * slope
-        # m = m_H(u) u / z
         own = equation.population._stieltjes(u)
-        return (rate * (u * slope + own) - equation.transform(z, 0.0, u)) / z
+        share, near = equation.share(u, own)
+        with np.errstate(divide="ignore", invalid="ignore"):  # m = m_H / share = m_H u / z
+            inner = rate * (slope / share + equation.scale * own * (own + u * slope) / share**2)
+            return np.where(near, inner, (rate * (u * slope + own) - equation.transform(z, 0.0, u)) / z)
 
     def _moment(self, k: int) -> float:
         """From free cumulants, which are explicit in the moments or the free cumulants of H."""
@@ -132,13 +134,7 @@ class CompositionLaw(SolvedMeasure):
                 m = equation.transform(z, 0.0, swept.state)
                 raise ConvergenceError(Solution(equation, z, m, *swept, method="composition"), self.title)
             u[~found] = swept.state
-        if equation.origin:
-            value = u.imag / (u.real**2 + u.imag**2)
-        elif equation.kind == "deformed wigner":
-            value = u.imag / equation.scale
-        else:
-            value = equation.population._stieltjes(u).imag
-        return np.asarray(value * (self._factor / math.pi))
+        return np.asarray(equation.height(self.edges[index] + offset, u) / math.pi)
 
 
 def describe(title: str, support: Real, masses: Real, atoms: Atoms) -> str:

@@ -123,18 +123,35 @@ class PasturEquation(Equation):
         first, factor = (self._zero_mass, 1.0) if self.kind == "covariance" else (self.gap, self.scale)
         m = -factor * resolvent_sum(base, delta, self.poles, self.coefficients, 1)
         if delta.dtype == object:
-            return -1.0 / u if self.kind == "free poisson" else (u * m - first) / z
+            if self.kind == "free poisson":
+                return -1.0 / u
+            share = 1 + self.scale * resolvent_sum(base, delta, self.poles, self.coefficients * self.poles, 1)
+            return m / share - first / z if first else m / share
         with np.errstate(divide="ignore", invalid="ignore"):
             small, share = self._near_zero(z, base, delta)
-            usual = m * (u / z) - first / z if self.kind == "covariance" else -1.0 / u
-            m = np.where(small, m / share - first / z, usual) if small.any() else usual
+            pole = first / z if first else 0.0
+            usual = m * (u / z) - pole if self.kind == "covariance" else -1.0 / u
+            m = np.where(small, m / share - pole, usual) if small.any() else usual
             real = (z.imag == 0.0) & (u.imag > 0.0)
             length = np.abs(u[real])
             m.imag[real] = u.imag[real] / length * (self.factor / length)
         return m
 
+    def transform_rate(self, z: Complex, base: Real, delta: Complex, rate: Complex) -> Complex:
+        """``m'(z)`` of a covariance from ``rate = du/dz``."""
+        moved = resolvent_sum(base, delta, self.poles, self.coefficients * self.poles, 2)  # (u m_H)'
+        small, share = self._near_zero(z, base, delta)
+        slope: Complex = np.asarray((rate * moved - self.transform(z, base, delta)) / z)
+        if small.any():  # of m_H / share
+            where = np.broadcast_to(base, delta.shape)[small], delta[small]
+            own = -resolvent_sum(*where, self.poles, self.coefficients, 1)
+            own_rate = resolvent_sum(*where, self.poles, self.coefficients, 2)
+            inner = (own_rate + self.scale * own * moved[small] / share[small]) / share[small]
+            slope[small] = rate[small] * inner + (self._zero_mass / z[small] ** 2 if self._zero_mass else 0.0)
+        return slope
+
     def _near_zero(self, z: Complex, base: Real | float, delta: Complex) -> tuple[NDArray[np.bool_], Complex]:
-        """Where u is a small difference so that 1/share is better than u/z, and share = 1 + c sum h t / (u - t).
+        """Where u is a small difference or 0 so that 1/share is better than u/z, and share = 1 + c sum h t / (u - t).
 
         1/share loses ``1/|share| = |u/z|``, the quotient u/z itself ``|base/u|``.
         """
@@ -142,6 +159,7 @@ class PasturEquation(Equation):
         small = np.zeros(u.size, dtype=bool)
         if self.gap > 0.0:
             small = (np.abs(base) / self.unit) * (np.abs(z) / self.unit) > (np.abs(u) / self.unit) ** 2
+            small |= u == 0.0
         share = np.ones(u.size, dtype=np.complex128)
         if small.any():
             where = np.broadcast_to(base, u.shape)[small]

@@ -180,9 +180,7 @@ class PasturLaw(SolvedMeasure):
             elif equation.kind != "covariance":
                 slope = rate * resolvent_sum(*where, *equation.population, 2)
             else:
-                m = equation.transform(z, *where)
-                first = resolvent_sum(*where, equation.poles, equation.coefficients * equation.poles, 2)
-                slope = (rate * first - m) / z
+                slope = equation.transform_rate(z, *where, rate)
         return self._finite(z, slope, points)
 
     def _density(self, x: Real) -> Real:

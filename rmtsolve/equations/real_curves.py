@@ -129,16 +129,16 @@ class Curves:
             active = active[~done]
         return np.where(good, span.at(x), np.nan)
 
-    def evaluate(self, cell: Index, v: Real) -> tuple[Real, Real]:
-        """z and ``1 - T'``; nan where the first factor has no such u in the cell."""
+    def evaluate(self, cell: Index, v: Real) -> tuple[Real, Real, Real]:
+        """z, ``1 - T'`` and u; nan where the first factor has no such u in the cell."""
         with np.errstate(all="ignore"):
             n_two, d_two = self.two.evaluate(v)
             u = self.invert(cell, v + n_two if self.kind == "sum" else v * n_two)
             n_one, d_one = self.one.evaluate(u)
             if self.kind == "sum":
-                return u - n_two, 1.0 - d_one * d_two
+                return u - n_two, 1.0 - d_one * d_two, u
             t = np.where(np.abs(n_one) > np.abs(n_two), v / n_one, u / n_two)
-            return (t if self.kind == "product" else 1.0 / t), 1.0 - t * t * d_one * d_two
+            return (t if self.kind == "product" else 1.0 / t), 1.0 - t * t * d_one * d_two, u
 
     def segments(self) -> Segments:
         """Every piece of every curve."""
@@ -195,6 +195,9 @@ class Curves:
 
     def _crossing(self, span: Span, bound: Real) -> Real:
         """v with gauge_2(v) = bound inside the interval; nan where there is none."""
+        out = np.full(bound.size, np.nan)
+        some = np.flatnonzero(np.isfinite(bound))
+        span, bound = span.take(some), bound[some]
         a, b = span.ends(_SAFE + 8.0, _OUT)
         with np.errstate(all="ignore"):
             first, last = self.two.gauge(span.at(a))[0] - bound, self.two.gauge(span.at(b))[0] - bound
@@ -204,7 +207,8 @@ class Curves:
                 c = 0.5 * (a + b)
                 same = np.sign(self.two.gauge(span.at(c))[0] - bound) == start
                 a, b = np.where(same, c, a), np.where(same, b, c)
-        return np.where(np.isfinite(bound) & (start * stop < 0.0), span.at(0.5 * (a + b)), np.nan)
+        out[some] = np.where(start * stop < 0.0, span.at(0.5 * (a + b)), np.nan)
+        return out
 
 
 def _length(side: Side) -> float:

@@ -49,6 +49,13 @@ class RealLine:
     arcs: tuple[Arc, ...]
     sampler: _Sampler
 
+    @property
+    def units(self) -> tuple[float, float]:
+        """Length scales of u and v."""
+        curves = self.sampler.curves
+        scales = curves.cell_span.scale, curves.scale
+        return scales[::-1] if self.sampler.swapped else scales
+
     def start(self, z: Real) -> Real:
         """v near the solution at real points outside the support."""
         lows = np.array([arc.z[0] for arc in self.arcs])
@@ -75,10 +82,16 @@ class RealLine:
 
 
 class _Sampler:
-    """The segments of the curves, evaluated by row and coordinate."""
+    """The segments of the curves, evaluated by row and coordinate; the v that it tells is that of the second factor.
 
-    def __init__(self, curves: Curves) -> None:
-        self.curves = curves
+    The curves are sampled in the argument of the factor with fewer atoms, whose cells are the wider ones: next to a
+    pole in a narrow cell rounding hides how the other argument goes to infinity.
+    """
+
+    def __init__(self, one: Side, two: Side) -> None:
+        free = one.kind == "sum" or two.positive  # only gauges that increase can be inverted
+        self.swapped = free and one.discrete and two.discrete and _cells(one) < _cells(two)
+        self.curves = curves = Curves(two, one) if self.swapped else Curves(one, two)
         self.cell, low, high, self.low_bulk, self.high_bulk = curves.segments()
         self.span = Span(low, high, curves.scale)
 
@@ -88,13 +101,19 @@ class _Sampler:
         for i in range(0, x.size, _BLOCK):
             part = slice(i, i + _BLOCK)
             v[part] = self.span.take(row[part]).at(x[part])
-            z[part], g[part] = self.curves.evaluate(self.cell[row[part]], v[part])
+            z[part], g[part], partner = self.curves.evaluate(self.cell[row[part]], v[part])
+            if self.swapped:
+                v[part] = partner
         return z, np.where(np.isnan(g), -np.inf, g) - _MARGIN, v
+
+
+def _cells(side: Side) -> int:
+    return side.intervals.low.size
 
 
 def real_line(one: Side, two: Side) -> RealLine:
     """Edges and real arcs of the law of two factors of the same kind."""
-    sampler = _Sampler(Curves(one, two))
+    sampler = _Sampler(one, two)
     first, last = sampler.span.ends(REACH, REACH)
     x = first[:, None] + (last - first)[:, None] * np.linspace(0.0, 1.0, _NODES)
     rows = np.repeat(np.arange(x.shape[0]), _NODES)

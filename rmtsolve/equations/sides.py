@@ -38,6 +38,7 @@ _FAR = 50.0  # beyond this many radii the transforms are summed from moments, wh
 _FAR_TERMS = 11  # 50^-11 < 1e-18
 _TERMS = 512  # most for each bulk of a series that only gives a potential
 _OUTSIDE = 3.0  # the same for atoms, whose sums cost nothing more there
+KINDS = {"sum": 0, "product": 1, "sandwich": 2}  # as the kernels number them
 _NUDGE = 1e-13  # of an interval's length: where a function is read off next to a bulk
 
 Flags = NDArray[np.bool_]
@@ -85,11 +86,12 @@ class Side:
 
     def evaluate(self, u: Any) -> Any:
         """``N(u)`` and ``N'(u)`` at 1-d points off the singularities; real points give real values."""
+        real = self.discrete and u.dtype == np.float64
         with np.errstate(all="ignore"):
             if self.kind == "sandwich":
-                return self._sandwich(u)
+                return self._at_real(u) if real else self._sandwich(u)
             if self.discrete:
-                value, slope = self._near_atoms(u)
+                value, slope = self._at_real(u) if real else self._near_atoms(u)
             else:
                 m, rate = self._transform(u)
                 value, slope = self._from_transform(m, rate, u)
@@ -117,6 +119,14 @@ class Side:
             return -1.0 / m - u, rate / m**2 - 1.0
         share = 1.0 + u * m
         return m / share, (rate - m**2) / share**2
+
+    def _at_real(self, u: Real) -> tuple[Real, Real]:
+        from .._kernels.subordination import real_factor
+
+        at, mass = self.measure.atoms
+        value, slope = np.empty(u.size), np.empty(u.size)
+        real_factor(KINDS[self.kind], np.ascontiguousarray(u), at, self.rate * mass, value, slope)
+        return value, slope
 
     def _near_atoms(self, u: Complex) -> tuple[Complex, Complex]:
         """Sums of ``1/(x - u)`` times the distance to the nearest atom: finite at the atoms themselves."""

@@ -19,14 +19,13 @@ from . import lockstep
 from .base import Equation, Sweep
 from .operands import remark
 from .real_line import RealLine, real_line
-from .sides import Flags, Side
+from .sides import KINDS, Flags, Side
 
 Index = NDArray[np.int64]
 
 _EPS = float(np.finfo(float).eps)
 _MAX_STEPS = 200
 _DESCENT = 0.25  # height of the next point over that of the last
-_KINDS = {"sum": 0, "product": 1, "sandwich": 2}
 
 
 class Pair(NamedTuple):
@@ -188,7 +187,7 @@ class TwoFactorEquation(Equation):
             residual = np.empty(z.size)
             one, two = self.one.measure.atoms, self.two.measure.atoms
             sweep(
-                _KINDS[self.kind], s, t, outside, np.ascontiguousarray(v0), one.locations, self.one.rate * one.weights,
+                KINDS[self.kind], s, t, outside, np.ascontiguousarray(v0), one.locations, self.one.rate * one.weights,
                 two.locations, two.weights, _MAX_STEPS, v, u, status, n_steps, residual,
             )  # fmt: skip
             return Pair(u, v, status, n_steps, residual)
@@ -222,7 +221,7 @@ class TwoFactorEquation(Equation):
             if index.size == 0:
                 return
             index = index[~self._solve_in_u(z, index, shift * float(np.abs(self.line.edges).max()), pair)]
-        size, unit = float(np.abs(self.line.edges).max()), self.line.sampler.curves.scale
+        size, unit = float(np.abs(self.line.edges).max()), self.line.units[1]
         for i in index:
             pair.status[i] = int(Status.WRONG_BRANCH)
             for shift in (0.0, 1e-13 * size, -1e-13 * size):
@@ -251,7 +250,7 @@ class TwoFactorEquation(Equation):
                 return s[rows] + t[rows] * n_two, t[rows] ** 2 * d_one * d_two
 
         start = self._image(moved, self.line.start(moved.real).astype(np.complex128))[0].real
-        points = lockstep.solve_real(image, start, unit=self.line.sampler.curves.cell_span.scale)
+        points = lockstep.solve_real(image, start, unit=self.line.units[0])
         rate = image(np.arange(index.size), points.v)[1].real
         good = (points.status == 0) & (rate >= 0.0) & (rate < 1.0)
         done = index[good]

@@ -237,17 +237,37 @@ def _stub(density: Callable[[Real], Real], low: float, high: float, *, at_low: b
 def _second_kind(c: Real, to_low: Complex, to_high: Complex, *, derivative: bool) -> Complex:
     """``-2 sum_k c_k Q_k(y)`` (or its derivative), ``y = to_low - 1 = to_high + 1``, one row of c a point."""
     y: Complex = np.asarray(0.5 * (to_low + to_high), dtype=np.complex128)
-    q_before: Complex = np.asarray(0.5 * (np.log(to_low) - np.log(to_high)), dtype=np.complex128)
-    q_here: Complex = y * q_before - 1.0
+    q_zero: Complex = np.asarray(0.5 * (np.log(to_low) - np.log(to_high)), dtype=np.complex128)
+    if not derivative:
+        return _from_nearer_end(c, to_low, to_high, q_zero)
+    q_before, q_here = q_zero, y * q_zero - 1.0
     d_before: Complex = np.asarray(-1.0 / (to_low * to_high), dtype=np.complex128)
     d_here: Complex = q_before + y * d_before
-    total = np.asarray(c[:, 0] * (d_before if derivative else q_before), dtype=np.complex128)
-    total += c[:, 1] * (d_here if derivative else q_here)
+    total = np.asarray(c[:, 0] * d_before + c[:, 1] * d_here, dtype=np.complex128)
     for k in range(1, c.shape[1] - 1):
         q_next = ((2 * k + 1) * y * q_here - k * q_before) / (k + 1)
         d_next = d_before + (2 * k + 1) * q_here
-        total += c[:, k + 1] * (d_next if derivative else q_next)
+        total += c[:, k + 1] * d_next
         q_before, q_here, d_before, d_here = q_here, q_next, d_here, d_next
+    return -2.0 * total
+
+
+def _from_nearer_end(c: Real, to_low: Complex, to_high: Complex, q_zero: Complex) -> Complex:
+    """``-2 sum_k c_k Q_k`` whose imaginary part keeps its digits where the density vanishes at an end of its panel.
+
+    With the distance s to the end ``y = sigma`` in units of half a panel, ``d_k = sigma^k Q_k - Q_0`` obeys
+    ``(k + 1) d_{k+1} = (2 k + 1) ((1 - s) d_k - s Q_0) - k d_{k-1}`` and is small with s.
+    """
+    low = np.abs(to_low) < np.abs(to_high)
+    s = np.where(low, to_low, -to_high)
+    c = np.where(low[:, None], c * (-1.0) ** np.arange(c.shape[1]), c)  # the density at the end is their sum
+    at_end = c.sum(axis=1)
+    at_end = np.where(np.abs(at_end) <= 1e-14 * np.abs(c).sum(axis=1), 0.0, at_end)
+    before, here = np.zeros_like(q_zero), np.where(low, 1.0, -1.0) - s * q_zero
+    total = np.asarray(at_end * q_zero + c[:, 1] * here, dtype=np.complex128)
+    for k in range(1, c.shape[1] - 1):
+        before, here = here, ((2 * k + 1) * ((1.0 - s) * here - s * q_zero) - k * before) / (k + 1)
+        total += c[:, k + 1] * here
     return -2.0 * total
 
 

@@ -138,3 +138,29 @@ def test_separable_mass_and_moments(a, b, ratio):
     cdf = law.cdf(x)
     assert np.all(np.diff(cdf) >= -1e-12)
     assert abs(cdf[-1] - 1.0) < 1e-12
+
+
+@SOME
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["sum", "product", "sandwich"]))
+def test_edges_do_not_depend_on_which_factor_is_first(seed, kind):
+    """The factor with more atoms is inverted, whichever it is; edges and the arguments there are the same."""
+    from rmtsolve.equations.real_line import real_line
+    from rmtsolve.equations.sides import Side
+
+    rng = np.random.default_rng(seed)
+    small = rmt.Discrete([1.0, 2.0 + rng.random()], [0.4, 0.6])
+    centres = rng.choice([0.5, 3.0, 9.0], 12)
+    large = rmt.Discrete(centres + 0.1 * rng.random(12), rng.dirichlet(np.full(12, 3.0)))
+    rate = 0.7 if kind == "sandwich" else 1.0
+    line = real_line(Side(large, kind, rate), Side(small, kind))
+    twin = real_line(Side(small, kind), Side(large, kind, rate))
+    assert twin.sampler.swapped
+    assert not line.sampler.swapped
+    assert_allclose(twin.edges, line.edges, rtol=1e-12)
+    assert_allclose(twin.units, line.units[::-1])
+    u, v, z = twin.critical, line.critical, line.edges
+    n_one, n_two = Side(large, kind, rate).evaluate(u)[0], Side(small, kind).evaluate(v)[0]
+    factor = {"sum": 1.0, "product": z, "sandwich": 1.0 / z}[kind]
+    shift = z if kind == "sum" else 0.0
+    assert_allclose(v, shift + factor * n_one, rtol=1e-6)  # a square-root edge: half the digits
+    assert_allclose(u, shift + factor * n_two, rtol=1e-6)

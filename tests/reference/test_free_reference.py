@@ -2,6 +2,7 @@
 
 import pathlib
 
+import mpmath as mp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -155,3 +156,42 @@ def test_high_precision():
     again = rmt.solve(equation, [1.0 + 0.1j, 8.0 + 1e-3j])
     assert solution.ok
     assert np.all(np.abs(solution.m - again.m) <= again.error_bound)
+
+
+def _transforms(at, p):
+    """m and m' of equal masses in mpmath."""
+    inverse = [1 / (mp.mpf(float(a)) - p) for a in at]
+    return mp.fsum(inverse) / len(inverse), mp.fsum(r * r for r in inverse) / len(inverse)
+
+
+@pytest.mark.parametrize("kind", ["sum", "product"])
+def test_edges_of_many_atoms(kind):
+    """Tight clusters make the bulks and atoms of their centres, with the same masses; edges are double roots."""
+    places, count = [1.0, 5.0, 30.0], [100, 60, 40]
+    at = np.concatenate([place + np.linspace(0.0, 1e-2, n) for place, n in zip(places, count, strict=True)])
+    other = np.array([1.0, 1.0, 1.0, 1.5])
+    verb = rmt.free_add if kind == "sum" else rmt.free_multiply
+    law = verb(rmt.Discrete(at), rmt.Discrete(other))
+    limit = verb(rmt.Discrete(places, [0.5, 0.3, 0.2]), rmt.Discrete(other))
+    ends = limit.cdf(limit.edges).reshape(-1, 2)
+    pieces = [*zip(limit.edges[::2], ends[:, 1] - ends[:, 0], strict=True), *zip(*limit.atoms, strict=True)]
+    cuts = law.cdf(law.edges).reshape(-1, 2)
+    assert_allclose(cuts[:, 1] - cuts[:, 0], [mass for _, mass in sorted(pieces)], atol=1e-12)
+    assert_allclose(cuts[1:, 0], cuts[:-1, 1], atol=1e-13)
+    pair = law.equation.solve_pairs(law.edges.astype(complex))
+    with mp.workdps(30):
+
+        def conditions(u, v):
+            """Equal gauges, and T' = 1."""
+            (m, slope), (k, rate) = _transforms(at, u), _transforms(other, v)
+            if kind == "sum":
+                return m / k - 1, (slope / m**2 - 1) * (rate / k**2 - 1) - 1
+            n_one, n_two = m / (1 + u * m), k / (1 + v * k)
+            turn = (slope - m**2) / (1 + u * m) ** 2 * (rate - k**2) / (1 + v * k) ** 2
+            return u * n_one / (v * n_two) - 1, turn * v**2 / n_one**2 - 1
+
+        for i in (0, 1, law.edges.size // 2, law.edges.size - 1):
+            u, v = mp.findroot(conditions, (pair.u[i].real, pair.v[i].real))
+            m = _transforms(at, u)[0]
+            z = u + v + 1 / m if kind == "sum" else v * (1 + u * m) / m
+            assert abs(float(z) / law.edges[i] - 1.0) < 1e-13

@@ -5,6 +5,7 @@ import functools
 import pathlib
 from fractions import Fraction
 
+import mpmath as mp
 import numpy as np
 import pytest
 
@@ -167,3 +168,48 @@ def test_log_moment():
         law = rmt.SampleCovariance([1, 3, 10], c).law()
         wanted = np.log(30) / 3 - 1 - (1 - c) / c * np.log1p(-c)
         assert law.expect(np.log) == pytest.approx(wanted, rel=1e-11)
+
+
+@pytest.mark.parametrize("ratio", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize("power", [1.0, 0.5, 0.0, -0.5])
+def test_density_at_the_ends_of_powers(power, ratio):
+    """Populations of density ``(a + 1) t^a`` on (0, 1): relative accuracy at the edges, also where u is real there.
+
+    For c < 1 the left edge is 0, where Im u is of the size ``u^(1 + a)``; with the edge at 0 the offset is exact.
+    """
+    law = rmt.SampleCovariance(rmt.Continuous(lambda t: (power + 1.0) * t**power, (0, 1)), ratio).law()
+    width = law.edges[1] - law.edges[0]
+    steps = width * np.array([1e-9, 1e-6, 1e-3, 0.3, 0.9])
+    got = law.density(offset=steps, edge=0)
+    with mp.workdps(70):
+        a, c = mp.mpf(power), mp.mpf(ratio)
+
+        def image(u):
+            """F, F' and u m_H."""
+            root = mp.sqrt(u)
+            part = mp.log((root - 1) / (root + 1)) / root if a % 1 else mp.log(1 - 1 / u)  # int t^b / (t - u)
+            b = mp.mpf(-0.5) if a % 1 else mp.mpf(0)
+            while b < a:
+                b, part = b + 1, 1 / (b + 1) + u * part
+            v = (a + 1) * u * part
+            rate = (a + 1) * (u / (u - 1) + v)  # u dv/du, from the derivative of u^(-a-1) v
+            return u * (1 - c - c * v), 1 - c - c * (v + rate), v
+
+        edge, wanted = mp.mpf(0), []
+        if ratio > 1.0:
+            edge = image(mp.findroot(lambda u: image(u)[1], law.equation.table[0].critical))[0].real
+        for step in steps:
+            x = edge + mp.mpf(float(step))
+            u = mp.mpc(complex(law.equation.sweep(np.array([complex(x)])).state[0]))
+            for _ in range(60):
+                value, slope, _ = image(u)
+                u -= (value - x) / slope
+            value, _, v = image(u)
+            assert abs(value - x) < 1e-60 * x
+            wanted.append(float((v / x).imag / mp.pi))
+        if edge:
+            assert abs(float(edge) / law.edges[0] - 1.0) < 1e-13
+    assert min(wanted) > 0.0
+    assert got == pytest.approx(wanted, rel=1e-11)
+    if not edge:
+        assert law.stieltjes(steps, boundary=True).imag / np.pi == pytest.approx(wanted, rel=1e-11)

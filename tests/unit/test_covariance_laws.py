@@ -251,3 +251,36 @@ def test_first_density_without_heavy_imports():
         "assert not {'sympy', 'matplotlib', 'scipy.stats', 'joblib', 'mpmath'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("population", [rmt.Discrete([1, 3]), rmt.Uniform(1, 3), rmt.MarchenkoPastur(0.5)])
+def test_zero_is_off_the_support_of_a_small_ratio(population):
+    """``m(0) = E 1/x = E_H (1/t) / (1 - c)`` for c < 1; an atom at 0 is refused with the reason."""
+    law = rmt.SampleCovariance(population, 0.3).law()
+    inverse = population.expect(lambda t: 1 / t)
+    for boundary in (False, True):
+        assert law.stieltjes(0.0, boundary=boundary) == pytest.approx(inverse / 0.7, rel=1e-13)
+    assert rmt.solve(law.equation, 0.0).m == pytest.approx(inverse / 0.7, rel=1e-13)
+    around = law.stieltjes([1e-5j, -1e-5j])
+    slope = law._stieltjes_derivative(np.zeros(1, dtype=complex))[0]
+    assert slope == pytest.approx((around[0] - around[1]) / 2e-5j, rel=1e-6)
+    wide = rmt.SampleCovariance(population, 3.0).law()
+    for boundary in (False, True):
+        with pytest.raises(rmt.DomainError, match=r"away from the atoms .* pole"):
+            wide.stieltjes(0.0, boundary=boundary)
+
+
+def test_zero_as_an_edge():
+    """m is infinite at a hard edge and where a density starts with a jump, and real where it grows from 0."""
+    for population, ratio in ((rmt.Discrete([1, 3]), 1.0), (rmt.Uniform(0, 2), 0.3)):
+        with pytest.raises(rmt.DomainError, match="transform is finite"):
+            rmt.SampleCovariance(population, ratio).law().stieltjes(0.0, boundary=True)
+    law = rmt.SampleCovariance(rmt.Continuous(lambda t: 2 * t, (0, 1)), 0.3).law()
+    value = law.stieltjes(0.0, boundary=True)
+    assert value.imag == 0.0
+    assert value.real == pytest.approx(2 / 0.7, rel=1e-13)
+
+
+def test_zero_in_high_precision():
+    law = rmt.SampleCovariance([1, 3], 0.3).law()
+    assert rmt.solve(law.equation, 0.0, rmt.HighPrecision()).m == pytest.approx(2 / 3 / 0.7, rel=1e-15)

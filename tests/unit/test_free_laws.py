@@ -165,3 +165,14 @@ def test_product_with_a_negative_law():
     mirror = rmt.free_multiply(POPULATION, rmt.Discrete([-2, -1]))
     assert_allclose(mirror.edges, -law.edges[::-1], rtol=1e-14)
     assert_allclose(mirror.moment(3), -law.moment(3), rtol=1e-14)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_zero_of_the_transform_in_a_gap_is_no_bulk(order):
+    """Six atoms within 3e-4: where m vanishes between the bulks one argument is infinite, the other at a pole."""
+    at = [9.59719181, 9.59688447, 9.59722043, 9.59703375, 9.59699879, 9.59715624]
+    tight = rmt.Discrete(at, [0.13174246, 0.17855657, 0.18950969, 0.21542635, 0.1809105, 0.10385443])
+    two = rmt.Discrete([1.11709151, -1.90260273], [0.51921594, 0.48078406])
+    law = rmt.free_add(*(tight, two)[::order])
+    assert law.support.shape == (2, 2)
+    assert_allclose(law.cdf(law.edges), [0.0, two.weights[0], two.weights[0], 1.0], atol=1e-12)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from rmtsolve._kernels.subordination import PRODUCT, SANDWICH, SUM, sweep
+from rmtsolve._kernels.subordination import PRODUCT, SANDWICH, SUM, real_factor, sweep
 
 ONE, TWO = np.array([0.0, 1.0, 3.0]), np.array([-1.0, 2.0])
 W_ONE, W_TWO = np.array([0.4, 0.35, 0.25]), np.array([0.5, 0.5])
@@ -85,3 +85,29 @@ def _image_product(z, v, x1, w1, x2, w2):
         m = (w / (x - v)).sum()
         v = z * m / (1 + v * m)
     return v
+
+
+@pytest.mark.parametrize("kind", [SUM, PRODUCT, SANDWICH])
+def test_real_points(kind):
+    """N and N' against plain sums; at an atom and next to it, where m overflows, against their limits."""
+    p = np.array([-9.0, -0.2, 0.4, 1.7, 8.0])
+
+    def both(p):
+        value, slope = np.empty(p.size), np.empty(p.size)
+        real_factor(kind, p, ONE, W_ONE, value, slope)
+        return value, slope
+
+    def plain(p):
+        if kind == SANDWICH:
+            return (W_ONE * ONE / (1 - ONE * p[:, None])).sum(axis=1)
+        m = (W_ONE / (ONE - p[:, None])).sum(axis=1)
+        return -1 / m - p if kind == SUM else m / (1 + p * m)
+
+    value, slope = both(p)
+    assert_allclose(value, plain(p), rtol=1e-13)
+    assert_allclose(slope, plain(p + 1e-20j).imag / 1e-20, rtol=1e-12)
+    if kind != SANDWICH:
+        exact = -1.0 if kind == SUM else 1.0  # 1/m vanishes at an atom a: N = -a, or 1/a
+        value, slope = both(np.array([1.0, 1.0 + 1e-300, np.nextafter(3.0, 4.0)]))
+        assert_allclose(value, [exact, exact, -3.0 if kind == SUM else 1.0 / 3.0], rtol=1e-15)
+        assert_allclose(slope[:2], both(np.full(2, 1.0 + 1e-9))[1], rtol=1e-7)
