@@ -149,7 +149,8 @@ def _euler(y, delta, q0, close, linear, d, v):
             new = delta - 2.0 * f * inverse(slope + root)
             if not new.imag > 0.0:
                 new = delta - 2.0 * f * inverse(slope - root)
-        if not new.imag > 0.0:
+        inside = new.imag > 0.0
+        if not inside:
             new = complex(new.real, 0.5 * delta.imag)
         if not abs2(new) < np.inf:
             return delta, slope, half, step + 1, 3
@@ -157,7 +158,8 @@ def _euler(y, delta, q0, close, linear, d, v):
         move2 = abs2(new - delta)
         delta = new
         # what a cubic iteration leaves is about (move / delta)^2 move
-        if move2 * move2 * move2 <= 1e-34 * size2 * size2 * delta.imag * delta.imag or move2 <= 1e-30 * size2:
+        still = move2 * move2 * move2 <= 1e-34 * size2 * size2 * delta.imag * delta.imag or move2 <= 1e-30 * size2
+        if still and inside:  # a step that was cut short at the real axis is small whatever it leaves
             return delta, slope, half, step + 1, 0
     # rounding of the sums can keep the steps from shrinking further; that is not a failure
     noise, _, _ = _sizes(delta.real, delta.imag, d, v)
@@ -258,8 +260,8 @@ def _bound(y, delta, slope, q1, close, excess, slack, d, v):
     steep = math.hypot(slope.real, slope.imag)
     bound = np.inf
     beta = total / steep
-    if beta * max(1.0, g / steep) < 0.157 * near:
-        bound = 2.0 * beta
+    if beta * max(1.0, g / steep) < 0.157 * near and (y.imag == 0.0 or g < 1.0 or delta.imag > 2.0 * beta):
+        bound = 2.0 * beta  # the root in that disc is the physical one: not below the axis, nor one with g > 1
     if y.imag > 0.0 and g < 1.0:
         bound = min(bound, total / (1.0 - math.sqrt(g)))
     return rest / max(size, 1e-300), bound

@@ -213,3 +213,14 @@ def test_density_at_the_ends_of_powers(power, ratio):
     assert got == pytest.approx(wanted, rel=1e-11)
     if not edge:
         assert law.stieltjes(steps, boundary=True).imag / np.pi == pytest.approx(wanted, rel=1e-11)
+
+
+def test_a_warm_start_from_inside_a_bulk_does_not_stop_at_the_real_axis():
+    # the iteration for the second point runs towards a root below the axis; cut steps are no convergence
+    law = rmt.DeformedWigner(rmt.Discrete([0.219716, 1.360106], [0.5, 0.5]), 1.01).law()
+    z = np.array([0.9527113470334627, 3.0728771016299747]) + 2.2603624768613614e-05j
+    sol = rmt.solve(law.equation, z)
+    alone = np.array([rmt.solve(law.equation, point).m for point in z])
+    assert np.abs(sol.m - alone).max() < 1e-13
+    assert (sol.error_bound < 1e-12).all()
+    assert (np.abs(law.equation.image(sol.state)[0] - z) < 1e-13).all()
