@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _validate
 from ..equations.base import Equation
 from ..equations.composition import CompositionEquation
+from ..equations.known import KnownLaw
 from ..equations.moebius import MoebiusEquation
 from ..equations.pastur import PasturEquation, covariance_equation
 from ..equations.pastur_law import law_of
@@ -184,7 +185,7 @@ class Manova(_TwoSamples):
         """The equation of the F-matrix behind it, at ``f(z)``; the closed form where no F-matrix is."""
         law = self.law()
         if self.ratio1 >= 1.0 and self.ratio2 >= 1.0:
-            return Equation(lambda z, m: law.stieltjes(z), name=repr(law))
+            return KnownLaw(law)
         inner, coefficients = self._inner()
         return MoebiusEquation(inner.equation(), coefficients, law.edges, law.atoms, repr(self))
 

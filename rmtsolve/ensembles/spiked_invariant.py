@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _validate
 from ..equations.base import Equation
+from ..equations.known import KnownLaw
 from ..measures.base import Measure
 from ..measures.classical import MarchenkoPastur
 from ..measures.transforms import companion
@@ -54,7 +55,7 @@ class _OverBulk(SpikedEnsemble):
     def equation(self) -> Equation:
         """The equation of the bulk; of a law that has none the trivial one, ``m = m_bulk(z)``."""
         own = getattr(self.bulk, "equation", None)
-        return own if isinstance(own, Equation) else Equation(lambda z, m: self.bulk.stieltjes(z), name=repr(self.bulk))
+        return own if isinstance(own, Equation) else KnownLaw(self.bulk)
 
     def _at(self, x: float) -> tuple[float, float]:
         """m and m' of the bulk at a real point off its support."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..status import Status
 from .base import Complex
-from .domains import Domain, contains, real_part, smallest_imaginary
+from .domains import Domain, contains, real_part, well_inside
 from .iterations import Iterated, anderson, guarded_newton, polish
 from .maps import FlatMap
 from .paths import follow
@@ -39,8 +39,9 @@ def descend(
     steps, residual, state = begin.n_steps + found.n_steps, found.residual.copy(), found.state.copy()
     if good.any():
         path = follow(
-            tmap, top[good], state[good], z[good], floor=1e-9 * facts.scale, ratio=ratio, tol=tol, max_steps=max_steps
-        )
+            tmap, domain, top[good], state[good], z[good], floor=1e-9 * facts.scale, ratio=ratio, tol=tol,
+            max_steps=max_steps,
+        )  # fmt: skip
         state[good], status[good], residual[good] = path.state, path.status, path.residual
         steps[good] += path.n_steps
     state = settle_on_axis(tmap, z, state)
@@ -53,7 +54,7 @@ def climb(tmap: FlatMap, facts: Profile, z: Complex, state: Complex) -> NDArray[
     A root that arrives elsewhere is on another branch; one that gets stuck is not certified.
     """
     top = far_above(facts, z)
-    path = follow(tmap, z, state, top, floor=1e-9 * facts.scale, ratio=0.25, tol=1e-9, max_steps=400)
+    path = follow(tmap, Domain.NONE, z, state, top, floor=1e-9 * facts.scale, ratio=0.25, tol=1e-9, max_steps=400)
     reached = path.status == Status.CONVERGED
     arrived = np.where(_looks_far(tmap, facts, top, path.state), int(Status.CONVERGED), int(Status.WRONG_BRANCH))
     return np.where(reached, arrived, int(Status.NOT_CERTIFIED))
@@ -109,7 +110,8 @@ def judge(
     wrong = above & ~((m.imag > 0.0) & (np.abs(m) * zr.imag <= 1.0 + 1e-9 + abs(facts.mass - 1.0)))
     wrong |= ~np.isfinite(m) | (m.imag < -1e-9 * np.maximum(np.abs(m), 1.0 / tmap.gauge.reach(zr)))
     if domain is not Domain.NONE:
-        inside = _well_inside(tmap, domain, zr, sr)
+        # at real z the imaginary parts must be more than rounding errors
+        inside = contains(domain, zr, sr) & (above | well_inside(domain, zr, sr, tmap.largest(zr, sr)))
         verdict[inside] = Status.CONVERGED
         wrong |= above & ~contains(domain, zr, sr)
         if inside.any():
@@ -168,19 +170,6 @@ def spread_out(z: Complex, count: int) -> NDArray[np.int64]:
     above = np.flatnonzero(z.imag > 0.0)
     order = above[np.lexsort((z[above].imag, z[above].real))]
     return np.asarray(order[np.unique(np.linspace(0, max(0, order.size - 1), min(count, order.size)).astype(int))])
-
-
-def _well_inside(tmap: FlatMap, domain: Domain, z: Complex, state: Complex) -> NDArray[np.bool_]:
-    """States in the domain; at real z only if their imaginary part is no rounding error."""
-    inside = contains(domain, z, state)
-    real = z.imag == 0.0
-    if real.any():
-        if domain is Domain.MATRIX:
-            height = smallest_imaginary(state[real])
-        else:
-            height = state[real].imag.min(axis=1)
-        inside[real] &= height > 1e-9 * tmap.largest(z[real], state[real])
-    return inside
 
 
 def _slope(tmap: FlatMap, z: Complex, state: Complex) -> Complex:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from .base import Complex, Real
 from .stacks import eigensystem_each, eigenvalues_each
 
+_ROUNDING = 1e-9  # of the size of a state: what an iteration leaves
+
 
 class Domain(Enum):
     """Where the states must lie; ``NONE``: no domain that T maps into itself was found."""
@@ -48,8 +50,15 @@ def clearance(domain: Domain, z: Complex, state: Complex) -> Real:
     """Distance of every entry to the boundary of the domain, (n, d); for vectors and scalars."""
     distance = state.imag
     if domain is Domain.SECTOR:
-        distance = np.minimum(distance, (z[:, None] * state).imag / np.abs(z)[:, None])
+        length = np.where(z == 0.0, 1.0, np.abs(z))  # at zero the sector is closed
+        distance = np.minimum(distance, (z[:, None] * state).imag / length[:, None])
     return np.asarray(distance)
+
+
+def well_inside(domain: Domain, z: Complex, state: Complex, size: Real) -> NDArray[np.bool_]:
+    """Which states are so far from the boundary of the domain that this is no rounding error of numbers of `size`."""
+    height = smallest_imaginary(state) if domain is Domain.MATRIX else clearance(domain, z, state).min(axis=1)
+    return np.asarray(height > _ROUNDING * size)
 
 
 def merit(domain: Domain, z: Complex, state: Complex, image: Complex) -> Real:

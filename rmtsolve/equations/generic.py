@@ -286,8 +286,8 @@ def _along(tmap: FlatMap, facts: Profile, domain: Domain, z: Complex, method: Co
         if previous >= 0:
             back = slice(previous, previous + 1)
             found = follow(
-                tmap, z[back], state[back], z[here], floor=1e-9 * facts.scale, ratio=method.ratio, tol=method.tol,
-                max_steps=min(method.max_steps, 60),
+                tmap, domain, z[back], state[back], z[here], floor=1e-9 * facts.scale, ratio=method.ratio,
+                tol=method.tol, max_steps=min(method.max_steps, 60),
             )  # fmt: skip
             steps[here] += found.n_steps
         if found is None or found.status[0] != Status.CONVERGED:

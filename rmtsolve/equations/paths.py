@@ -3,8 +3,9 @@
 Far from the support every law looks like a point mass, ``m = -1/z``, and there the fixed point is found without doubt.
 From there the branch is followed by the implicit-function theorem: a tangent step ``ds = (1 - T_s)^{-1} T_z dz`` (of s,
 or of 1/s towards an atom, where s has a pole), then Newton corrections, accepted only if they are small beside that
-step, contract fast (the Newton-Kantorovich picture: one root near) and lead to one root from both predictions. Steps
-are measured in units of Im z, because singular points lie on the real axis.
+step, contract fast (the Newton-Kantorovich picture: one root near) and lead to one root from both predictions. One is
+enough where no other root can be met: for short steps, and well inside a domain that T maps into itself. Steps are
+measured in units of Im z, because singular points lie on the real axis.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..status import Status
 from .base import Complex, Real
+from .domains import Domain, well_inside
 from .iterations import Iterated, polish
 from .maps import FlatMap
 from .stacks import solve_each
@@ -34,8 +36,18 @@ class _Corrected(NamedTuple):
     evaluations: int
 
 
+class _Attempt(NamedTuple):
+    """Newton corrections of one prediction."""
+
+    point: Complex
+    good: NDArray[np.bool_]
+    easy: NDArray[np.bool_]
+    evaluations: int
+
+
 def follow(
     tmap: FlatMap,
+    domain: Domain,
     z_from: Complex,
     start: Complex,
     z_to: Complex,
@@ -45,7 +57,10 @@ def follow(
     tol: float,
     max_steps: int,
 ) -> Iterated:
-    """Follow n branches from `z_from` to `z_to`; below Im z = `floor` the last step is taken in one."""
+    """Follow n branches from `z_from` to `z_to`; below Im z = `floor` the last step is taken in one.
+
+    `domain` is one that T maps into itself: a root well inside it is the physical one.
+    """
     n = z_from.size
     z, state = z_from.copy(), start.copy()
     pace = np.ones(n)
@@ -65,7 +80,7 @@ def follow(
                 steps[these] += 3 + (5 if careful else 1) * tmap.size
         fresh[new] = False
         goal = _next_point(z[active], z_to[active], pace[active], floor, ratio)
-        tried = _correct(tmap, z[active], state[active], tangent[active], goal)
+        tried = _correct(tmap, domain, z[active], state[active], tangent[active], goal)
         steps[active] += tried.evaluations
         moved = active[tried.accepted]
         z[moved], state[moved] = goal[tried.accepted], tried.state[tried.accepted]
@@ -105,48 +120,72 @@ def _next_point(z: Complex, goal: Complex, pace: Real, floor: float, ratio: floa
     return np.where(near, goal, z + share * rest)
 
 
-def _correct(tmap: FlatMap, z: Complex, state: Complex, tangent: Complex, goal: Complex) -> _Corrected:
+def _correct(tmap: FlatMap, domain: Domain, z: Complex, state: Complex, tangent: Complex, goal: Complex) -> _Corrected:
     """Tangent steps of s and of 1/s to `goal` and Newton corrections, which must lead to one root.
 
     Another root near one of the two predictions is not near the other, unless the step is short and they are alike.
+    The prediction with the smaller residual comes first, the other only where the first does not settle the matter.
     """
     n = z.size
     shift = tangent * (goal - z)[:, None]
+    size = tmap.largest(goal, state)
     with np.errstate(all="ignore"):
-        point = np.concatenate([state + shift, tmap.reciprocal_shift(state, shift)])
-        goals = np.concatenate([goal, goal])
-        image = tmap(goals, point)
-        length = np.abs(point - np.concatenate([state, state])).max(axis=1)
-        size = np.tile(tmap.largest(goal, state), 2)
-        first = np.full(2 * n, np.inf)
-        last = np.full(2 * n, np.inf)
-        contracts = np.ones(2 * n, dtype=bool)
-        settled = np.zeros(2 * n, dtype=bool)
-        open_points = np.flatnonzero(np.isfinite(image).all(axis=1))
-        for k in range(_CORRECTIONS):
-            if open_points.size == 0:
-                break
-            here = open_points
-            new, new_image = tmap.newton_trial(goals[here], point[here], image[here])
-            norm = np.abs(new - point[here]).max(axis=1)
-            point[here], image[here] = new, new_image
-            if k == 0:
-                first[here] = norm
-            else:
-                # corrections at rounding level no longer say anything about contraction
-                contracts[here] &= (norm <= 0.3 * last[here]) | (norm <= 1e-11 * size[here])
-            settled[here] = norm <= 1e-9 * size[here]
-            last[here] = norm
-            open_points = here[np.isfinite(norm) & ~settled[here] & contracts[here]]
-        close = first <= np.maximum(0.4 * length, 1e-9 * size)
-        sane = np.isfinite(point).all(axis=1) & (length <= 2.0 * size)
-        good = settled & contracts & close & sane
-        better = np.where(good[:n] & (~good[n:] | (first[:n] <= first[n:])), np.arange(n), np.arange(n, 2 * n))
-        same = good[:n] & good[n:] & (np.abs(point[:n] - point[n:]).max(axis=1) <= 1e-6 * size[:n])
-        short = good[better] & (np.abs(shift).max(axis=1) <= _SHORT * size[:n])
-        point = point[better]
-        accepted = same | short
-        rises = tmap.readout(goal, point).imag > 0.0
-        accepted &= rises | (goal.imag <= 0.0)
-        easy = accepted & (first[better] <= 0.1 * length[better] + 1e-9 * size[:n])
-    return _Corrected(point, accepted, easy, 2 + 2 * (k + 1) * (2 + tmap.size))
+        both = np.concatenate([state + shift, tmap.reciprocal_shift(state, shift)])
+        images = tmap(np.concatenate([goal, goal]), both)
+        residual = tmap.residual(np.concatenate([goal, goal]), both, images)
+        swap = residual[n:] < residual[:n]
+        order = np.where(swap, np.arange(n, 2 * n), np.arange(n))
+        short = np.abs(shift).max(axis=1) <= _SHORT * size
+
+        def attempt(these: NDArray[np.int64], which: NDArray[np.int64]) -> tuple[_Attempt, NDArray[np.bool_]]:
+            tried = _newton(tmap, goal[these], state[these], both[which], images[which], size[these])
+            unique = np.zeros(these.size, dtype=bool)
+            if domain is not Domain.NONE:
+                unique = well_inside(domain, goal[these], tried.point, size[these])
+            return tried, tried.good & (short[these] | unique)
+
+        tried, accepted = attempt(np.arange(n), order)
+        point, easy, evaluations = tried.point, tried.easy, tried.evaluations
+        rest = np.flatnonzero(~accepted)
+        if rest.size:
+            other, sure = attempt(rest, np.where(swap, np.arange(n), np.arange(n, 2 * n))[rest])
+            same = np.abs(point[rest] - other.point).max(axis=1) <= 1e-6 * size[rest]
+            same &= tried.good[rest] & other.good
+            take = rest[sure]
+            point[take], easy[take] = other.point[sure], other.easy[sure]
+            easy[rest[same & ~sure]] |= other.easy[same & ~sure]
+            accepted[rest] = sure | same
+            evaluations += other.evaluations
+        accepted &= (tmap.readout(goal, point).imag > 0.0) | (goal.imag <= 0.0)
+    return _Corrected(point, accepted, easy & accepted, 2 + evaluations)
+
+
+def _newton(tmap: FlatMap, goal: Complex, state: Complex, start: Complex, image: Complex, size: Real) -> _Attempt:
+    """Newton corrections of the predictions `start`, made from the states `state`."""
+    n = goal.size
+    point, image = start.copy(), image.copy()
+    length = np.abs(point - state).max(axis=1)
+    first = np.full(n, np.inf)
+    last = np.full(n, np.inf)
+    contracts = np.ones(n, dtype=bool)
+    settled = np.zeros(n, dtype=bool)
+    open_points = np.flatnonzero(np.isfinite(image).all(axis=1))
+    count = 0
+    while open_points.size and count < _CORRECTIONS:
+        here = open_points
+        new, new_image = tmap.newton_trial(goal[here], point[here], image[here])
+        norm = np.abs(new - point[here]).max(axis=1)
+        point[here], image[here] = new, new_image
+        if count == 0:
+            first[here] = norm
+        else:
+            # corrections at rounding level no longer say anything about contraction
+            contracts[here] &= (norm <= 0.3 * last[here]) | (norm <= 1e-11 * size[here])
+        settled[here] = norm <= 1e-9 * size[here]
+        last[here] = norm
+        open_points = here[np.isfinite(norm) & ~settled[here] & contracts[here]]
+        count += 1
+    close = first <= np.maximum(0.4 * length, 1e-9 * size)
+    sane = np.isfinite(point).all(axis=1) & (length <= 2.0 * size)
+    easy = first <= 0.1 * length + 1e-9 * size
+    return _Attempt(point, settled & contracts & close & sane, easy, count * (2 + tmap.size))

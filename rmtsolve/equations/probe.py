@@ -7,6 +7,7 @@ the answer is.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,6 +104,10 @@ def _examine(equation: Equation) -> Profile:
     remark = ""
     if not np.isfinite(mass):
         remark = "-z m(z) has no limit far from the axis; if the state is not m itself, give the equation a readout"
+        if _plain_matrix(equation):
+            remark += (
+                ", and if it is the inverse of a matrix, let z multiply the identity: z[:, None, None] * np.eye(k)"
+            )
     elif abs(mass - 1.0) > 1e-4:
         remark = f"-z m(z) tends to {mass:.6g} far from the axis, not to 1: scale the readout"
     elif variance < -1e-3 * scale**2:
@@ -172,11 +177,36 @@ def _check_form(tmap: FlatMap, z: Complex, states: Complex) -> None:
         if _close(tmap(z, states[::-1]), again):
             _validate.fail("step", "a map that depends on z or on the state", f"the constant {image.flat[0]:.6g}")
         _validate.fail("step", "a map that depends on z", "the same values at other z", "where does z enter?")
+    _check_inverse(tmap, z, states)
     _check_readout(tmap, z, states)
     _check_jacobian(tmap, z, states, again)
     start = np.asarray(equation.start(z))
     if start.shape != shaped.shape:
         _validate.fail("start", f"a function that returns shape {_named(equation.shape)}", f"shape {start.shape}")
+
+
+def _plain_matrix(equation: Equation) -> bool:
+    """Whether the unknown is a matrix of which the normalised trace is read, as it is for an inverse."""
+    return type(equation) is Equation and equation._readout is None and math.prod(equation.shape[1:]) > 1
+
+
+def _check_inverse(tmap: FlatMap, z: Complex, states: Complex) -> None:
+    """Refuse 1/X of a matrix X = z - ...: its entries have reciprocals that are linear in z, those of X^(-1) have not.
+
+    An entry of ``X^(-1)`` is the reciprocal of a Schur complement, whose second term is curved in z where X is not
+    diagonal.
+    """
+    if not _plain_matrix(tmap.equation):
+        return
+    with np.errstate(all="ignore"):
+        one, two, three = (tmap(z + step, states) for step in (0.0, 0.5 + 0.25j, 1.0 + 0.5j))
+        gap = np.abs(1.0 / one - 2.0 / two + 1.0 / three)
+        straight = gap <= 1e-9 * (np.abs(1.0 / one) + np.abs(1.0 / three))
+    if (straight | ~np.isfinite(one)).all():
+        _validate.fail(
+            "step", "a map of matrices", "one that takes the reciprocal of every entry",
+            "write np.linalg.inv(X) for the inverse, not 1 / X",
+        )  # fmt: skip
 
 
 def _check_readout(tmap: FlatMap, z: Complex, states: Complex) -> None:

@@ -16,7 +16,7 @@ from .free_pencil import FreePencil
 from .generic import nearest
 from .maps import FlatMap
 from .paths import follow
-from .probe import profile
+from .probe import domain_at, gauged, profile
 
 if TYPE_CHECKING:
     from .law import SolvedMeasure
@@ -85,9 +85,10 @@ class _Explorer:
         left = np.arange(z.size)
         if self._z.size:
             from_here = nearest(z, self._z)
+            facts, tmap = profile(self._tmap.equation), gauged(self._tmap.equation)
             path = follow(
-                self._tmap, self._z[from_here], self._state[from_here], z,
-                floor=1e-9 * profile(self._tmap.equation).scale, ratio=0.25, tol=1e-12, max_steps=_PATH,
+                tmap, domain_at(tmap, z, facts.domain), self._z[from_here], self._state[from_here], z,
+                floor=1e-9 * facts.scale, ratio=0.25, tol=1e-12, max_steps=_PATH,
             )  # fmt: skip
             good = path.status == Status.CONVERGED
             m[good] = self._tmap.readout(z[good], path.state[good])

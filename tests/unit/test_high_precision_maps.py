@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 import rmtsolve as rmt
+from rmtsolve.equations.even import SymmetricRoot
+from rmtsolve.equations.free_pencil import FreePencil
 
 DIGITS = rmt.HighPrecision(digits=40)
 
@@ -59,6 +61,9 @@ def test_built_in_families():
 
 
 TWO, ONE_AND_FOUR = rmt.Discrete([-1, 1], [0.7, 0.3]), rmt.Discrete([1, 4], [0.5, 0.5])
+COEFFICIENTS = np.array([[1, 0.5j], [-0.5j, 0]]), np.array([[0, 1], [1, 0.3]], dtype=complex)
+LETTERS = tuple(zip(COEFFICIENTS, (TWO, rmt.Discrete([0, 1, 3])), strict=True))
+ROOT = SymmetricRoot(rmt.MarchenkoPastur(0.5))
 FAMILIES = {
     "compound free poisson": lambda: rmt.CompoundFreePoisson(TWO, 1.5).equation(),
     "deformed wigner": lambda: rmt.DeformedWigner(TWO, 0.2).equation(),  # m(0.4) = 0
@@ -71,6 +76,8 @@ FAMILIES = {
     "vector dyson": lambda: rmt.VarianceProfile([[0.5, 2], [2, 0.3]], fractions=[0.6, 0.4], mean=[0, 1]).equation(),
     "rectangular dyson": lambda: rmt.RectangularProfile([[1, 4], [0, 1]], 0.5).equation(),
     "matrix dyson": lambda: rmt.LinearPencil([[0, 1], [1, 0]], {"X": [[1, 0], [0, -1]]}, X=rmt.Wigner()).equation(),
+    "free pencil": lambda: FreePencil(np.array([[0, 1j], [-1j, 0]]), np.ones(2), [], LETTERS, np.full(2, 0.5)),
+    "power of an even law": lambda: rmt.free_power(SymmetricRoot(rmt.Discrete([0, 1], [0.5, 0.5])), 2.5).equation,
     "deep chain": lambda: rmt.DeepFeatures(["tanh", "relu"], [1.0, 1.0], alpha=2.0).equation(),
 }
 
@@ -93,11 +100,18 @@ def test_every_family_that_is_written_with_array_operations_is_repeated(name):
         lambda: rmt.FMatrix([0, 1, 4], ratio1=0.5, ratio2=0.2).equation(),
         lambda: rmt.free_add(TWO, rmt.Uniform(-1, 1)).equation,
         lambda: rmt.RandomFeatures("relu", alpha=2, beta=1).equation(),
+        lambda: rmt.free_add(ROOT, TWO).equation,
+        lambda: FreePencil(np.zeros((2, 2)), np.ones(2), [], ((COEFFICIENTS[0], ROOT), LETTERS[1]), np.full(2, 0.5)),
     ],
 )
 def test_families_of_laws_that_are_known_in_floats_only_say_so(make):
     with pytest.raises(rmt.DomainError, match="method must be a floating-point method"):
         rmt.solve(make(), [0.5 + 0.5j, 1 + 1j], DIGITS)
+
+
+def test_the_trivial_equation_says_that_its_law_is_known_in_floats():
+    with pytest.raises(rmt.DomainError, match="the law is known in floating point"):
+        rmt.solve(rmt.SpikedSum(rmt.Uniform(-1, 1), spikes=[2.0]).equation(), 1j, DIGITS)
 
 
 def test_where_m_vanishes_in_a_gap():

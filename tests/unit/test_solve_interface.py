@@ -207,6 +207,65 @@ def test_atoms_are_solved_beside_and_refused_at_the_pole():
     assert pole.status != Status.CONVERGED
 
 
+KNOWN = [
+    rmt.SpikedSum(rmt.Semicircle(), spikes=[2.0]),
+    rmt.SpikedSum(rmt.Uniform(-1, 1), spikes=[2.0]),
+    rmt.SpikedProduct(rmt.MarchenkoPastur(0.5), spikes=[4.0]),
+    rmt.Manova([1.0], 1.5, 1.5),
+]
+
+
+@pytest.mark.parametrize("model", KNOWN, ids=repr)
+def test_the_trivial_equation_of_a_known_law_has_its_boundary_values(model):
+    z = np.array([0.5, 0.7, 17.0, -3.0, 0.6 + 1e-9j, 0.6 - 0.1j, 1j])
+    equation, law = model.equation(), model.law()
+    m = rmt.solve(equation, z).m
+    assert np.abs(m - law.stieltjes(z, boundary=True)).max() < 1e-13
+    assert np.array_equal(equation.find_edges(), law.edges)
+    assert np.array_equal(equation.find_atoms().locations, law.atoms.locations)
+
+
+def test_the_trivial_equation_at_an_atom():
+    sol = rmt.solve(rmt.SpikedSum(rmt.Discrete([0.0, 1.0]), spikes=[2.0]).equation(), [1.0, 0.5], throw=False)
+    assert sol.status[0] != Status.CONVERGED
+    assert sol.status[1] == Status.CONVERGED
+
+
+def test_inside_a_domain_one_prediction_of_the_path_is_enough(semicircle):
+    from rmtsolve.equations.domains import Domain
+    from rmtsolve.equations.paths import follow
+    from rmtsolve.equations.probe import gauged
+
+    goal = np.linspace(-1.9, 1.9, 20) + 0j
+    top = goal + 60j
+    runs = [
+        follow(
+            gauged(semicircle), domain, top, exact(top)[:, None], goal, floor=1e-9, ratio=0.25, tol=1e-12, max_steps=200
+        )
+        for domain in (Domain.HALF_PLANE, Domain.NONE)
+    ]
+    for run in runs:
+        assert (run.status == Status.CONVERGED).all()
+        assert np.abs(run.state[:, 0] - exact(goal + 1e-300j)).max() < 1e-12
+    assert runs[0].n_steps.sum() < 0.8 * runs[1].n_steps.sum()
+
+
+def test_states_at_the_boundary_of_a_domain_are_not_well_inside():
+    from rmtsolve.equations.domains import Domain, well_inside
+
+    heights = np.array([1e-8, 1e-10, -1e-8])
+    z, size = np.full(3, 1 + 1j), np.ones(3)
+    half = np.stack([np.full(3, 1j), 1 + 1j * heights], axis=1)
+    left = -1 / z[:, None] * (1 - 1j * heights[:, None])  # w in the upper half-plane, z w nearly real
+    matrices = np.array([[[1j, 1], [1, 1j * h]] for h in heights]).reshape(3, 4)
+    inside = [True, False, False]
+    assert well_inside(Domain.HALF_PLANE, z, half, size).tolist() == inside
+    assert well_inside(Domain.SECTOR, z, half, size).tolist() == inside
+    assert well_inside(Domain.SECTOR, z, left, size).tolist() == inside
+    assert not well_inside(Domain.SECTOR, 0 * z, half, size).any()  # z w has no imaginary part
+    assert well_inside(Domain.MATRIX, z, matrices, size).tolist() == inside
+
+
 def test_wild_matrices_do_not_break_the_linear_algebra():
     from rmtsolve.equations import stacks
 

@@ -98,6 +98,7 @@ def for_one_point(z, m):
 
 NOISE = np.random.default_rng(0)
 THREE = 0.1 + 0.5 * np.eye(3)
+CROSS = np.array([[0.0, 1.0], [1.0, 0.5]])
 
 
 COUNTER = iter(range(10**9))
@@ -135,6 +136,13 @@ WRONG = {
     "constant": (lambda z, m: np.full(z.shape, 1j), (), "depends on z or on the state"),
     "identity": (lambda z, m: m, (), "moves the state"),
     "other sign": (lambda z, g: 1 / (z - g), (), "written for Im m > 0"),
+    "entrywise reciprocal": (lambda z, m: -1 / (z[:, None, None] * np.eye(2) - CROSS + m), (2, 2), "np.linalg.inv"),
+    "entrywise, all finite": (lambda z, m: -1 / (z[:, None, None] - CROSS + m), (2, 2), "np.linalg.inv"),
+    "entrywise, scalar inside": (
+        lambda z, m: -1 / ((z + np.trace(m, axis1=1, axis2=2))[:, None, None] * np.eye(3)),
+        (3, 3),
+        "np.linalg.inv",
+    ),
     "other sign matrix": (lambda z, g: np.linalg.inv(z[:, None, None] * np.eye(2) - g), (2, 2), "written for Im m > 0"),
 }
 
@@ -212,6 +220,36 @@ def test_maps_of_no_law_are_never_called_solved(step, readout, words):
     assert any(rmt_words in sol.explain() for rmt_words in words.split("|"))
     with pytest.raises(rmt.ConvergenceError):
         rmt.solve(eq, Z)
+
+
+def test_z_times_the_matrix_of_ones_is_told():
+    eq = rmt.Equation(lambda z, m: -np.linalg.inv(z[:, None, None] - CROSS + m), shape=(2, 2))
+    sol = rmt.solve(eq, Z, throw=False)
+    assert not (sol.status == rmt.Status.CONVERGED).any()
+    assert "let z multiply the identity" in sol.explain()
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        lambda m: 0 * CROSS + m,
+        lambda m: np.trace(m, axis1=1, axis2=2)[:, None, None] * np.eye(2) / 2,  # diagonal states
+        lambda m: np.trace(m, axis1=1, axis2=2)[:, None, None] * np.eye(2) / 2 - CROSS,
+        lambda m: np.diag([0.0, 3.0]) + m * np.eye(2),
+    ],
+)
+def test_maps_of_matrices_that_are_inverses_pass(inner):
+    eq = rmt.Equation(lambda z, m: -np.linalg.inv(z[:, None, None] * np.eye(2) + inner(m)), shape=(2, 2))
+    assert rmt.solve(eq, Z).ok
+
+
+def test_entrywise_maps_of_a_table_of_unknowns_pass_with_their_readout():
+    def step(z, m):
+        return -1 / (z[:, None, None] - CROSS + m.mean(axis=(1, 2), keepdims=True))
+
+    eq = rmt.Equation(step, lambda z, m: m.mean(axis=(1, 2)), shape=(2, 2))
+    plain = rmt.DeformedWigner(rmt.Discrete([0.0, 0.5, 1.0], [0.25, 0.25, 0.5]), 1.0).law()
+    assert np.abs(rmt.solve(eq, Z).m - plain.stieltjes(Z)).max() < 1e-10
 
 
 BUFFERS = {}
