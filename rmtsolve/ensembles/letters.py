@@ -69,6 +69,20 @@ def self_adjoint_names(letters: Mapping[str, Any]) -> set[str]:
     return {name for name, letter in letters.items() if not isinstance(letter, RectangularIID)}
 
 
+def letter_size(letter: Any) -> float:
+    """A power of 1024 near the norm of a letter: the unit in which coefficients compare, one for usual letters."""
+    if isinstance(letter, Wigner):
+        size = np.sqrt(letter.variance)
+    elif isinstance(letter, RectangularIID):
+        size = np.sqrt(letter.variance * max(1.0, letter.ratio))
+    else:
+        population = letter.population if isinstance(letter, SampleCovariance) else letter
+        ends = np.concatenate([population.edges, population.atoms.locations])
+        size = np.abs(ends[np.isfinite(ends)]).max(initial=0.0)
+        size *= max(1.0, letter.ratio) if isinstance(letter, SampleCovariance) else 1.0
+    return float(1024.0 ** np.round(np.log2(size) / 10.0)) if size > 0.0 else 1.0
+
+
 def row_dimensions(constant: Matrix, coefficients: Coefficients, letters: Mapping[str, Any]) -> NDArray[np.float64]:
     """Dimension of every row's space relative to the first row's; refuses blocks whose sizes contradict each other."""
     ties = [(i, j, 1.0) for i, j in zip(*np.nonzero(constant), strict=True)]

@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .words import Letter, Polynomial, Word, adjoint, degree
+from .words import Letter, Polynomial, Word, adjoint
 
 Matrix = NDArray[np.complex128]
 
@@ -63,12 +63,7 @@ def linearise(polynomial: Polynomial, self_adjoint: set[str]) -> tuple[Matrix, d
 
     letters = {letter for word in polynomial for letter in word}
     letters |= {star((letter,))[0] for letter in letters}
-    words = sorted({word[i:] for word in polynomial for i in range(len(word) + 1)}, key=lambda w: (len(w), w))
-    longest = next(word for word in reversed(words) if len(word) == degree(polynomial) and c(word))
-    order = [longest, (), *(word for word in words if word not in ((), longest))]
-    hankel = np.array([[c(star(a) + b) for b in order] for a in order], dtype=np.complex128)
-    states = [(), *(order[i] for i in _independent_columns(hankel) if i > 1)]
-
+    states = _states(polynomial, sorted(letters))
     coefficients = {
         x: np.array([[c((*star(a), x, *b)) for b in states] for a in states], dtype=np.complex128)
         for x in sorted(letters)
@@ -79,19 +74,35 @@ def linearise(polynomial: Polynomial, self_adjoint: set[str]) -> tuple[Matrix, d
     return constant, coefficients, states
 
 
-def _independent_columns(matrix: Matrix) -> list[int]:
-    """Indices of columns that are not combinations of the ones before them (modified Gram-Schmidt, twice)."""
-    basis: list[Matrix] = []
-    chosen = []
-    for index in range(matrix.shape[1]):
-        column = matrix[:, index]
-        size = float(np.linalg.norm(column))
+def _states(polynomial: Polynomial, letters: list[Letter]) -> list[Word]:
+    """The empty word and the words whose columns of H are not combinations of the ones before them.
+
+    If column b is a combination of columns before it, then so is column x b of those with x in front: only a letter
+    before a state can be a new state. A row of H is named by the prefix ``a*``, so H is read off from the ways to cut
+    the words of the polynomial in two.
+    """
+    rows: dict[Word, int] = {}
+    columns: dict[Word, list[tuple[int, complex]]] = {}
+    for word, value in polynomial.items():
+        for cut in range(len(word) + 1) if word and value else ():
+            row = rows.setdefault(word[:cut], len(rows))
+            columns.setdefault(word[cut:], []).append((row, complex(value)))
+    longest = max((word for word in polynomial if polynomial[word]), key=lambda w: (len(w), w))
+    basis = np.zeros((0, len(rows)), dtype=np.complex128)
+    states: list[Word] = []
+    candidates: list[Word] = [longest, ()]  # the pair that is eliminated comes first
+    for word in candidates:
+        column = np.zeros(len(rows), dtype=np.complex128)
+        for row, value in columns.get(word, []):
+            column[row] = value
         rest = column
-        for _ in range(2):  # the second pass removes what rounding left of the first
-            for direction in basis:
-                rest = rest - direction * np.vdot(direction, rest)
+        for _ in range(2):  # Gram-Schmidt: the second pass removes what rounding left of the first
+            rest = rest - (basis.conj() @ rest) @ basis
         length = float(np.linalg.norm(rest))
-        if length > 1e-9 * size > 0.0:
-            basis.append(rest / length)
-            chosen.append(index)
-    return chosen
+        if not length > 1e-9 * float(np.linalg.norm(column)) > 0.0:
+            continue
+        basis = np.concatenate([basis, rest[None] / length])
+        if word != longest or len(word) == 0:
+            states.append(word)
+            candidates += [(x, *word) for x in letters if (x, *word) != longest]
+    return states

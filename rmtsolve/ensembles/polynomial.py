@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..errors import DomainError
 from ..measures.base import Measure
 from ..measures.discrete import Discrete
 from .base import Ensemble
-from .letters import RectangularIID, check_letters, row_dimensions, sample_letters, self_adjoint_names
+from .letters import RectangularIID, check_letters, letter_size, row_dimensions, sample_letters, self_adjoint_names
 from .linearise import linearise
 from .pencil import finite_letter
 from .pencil_law import pencil_equation, pencil_law
@@ -68,7 +69,10 @@ class MatrixPolynomial(Ensemble):
 
     def _pencil(self) -> tuple[Any, Any, NDArray[np.float64]]:
         """Linearisation and the relative dimensions of its rows; refuses products of matrices that do not fit."""
-        constant, coefficients, _ = linearise(self._polynomial, self_adjoint_names(self.letters))
+        units = {name: letter_size(letter) for name, letter in self.letters.items()}
+        scaled = {word: value * math.prod(units[x] for x, _ in word) for word, value in self._polynomial.items()}
+        constant, coefficients, _ = linearise(scaled, self_adjoint_names(self.letters))
+        coefficients = {x: a / units[x[0]] for x, a in coefficients.items()}
         try:
             sizes = row_dimensions(constant, coefficients, self.letters)
         except DomainError as error:

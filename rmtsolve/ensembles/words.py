@@ -47,9 +47,9 @@ def parse(expression: Any, letters: Collection[str], self_adjoint: Collection[st
             tree = ast.parse(expression.strip(), mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             reader.fail("a polynomial such as 'X*Y + Y*X'", expression)
-        return _cleaned(reader.from_ast(tree.body))
+        return _cleaned(reader.from_ast(tree.body), reader.sizes().from_ast(tree.body))
     if hasattr(expression, "is_commutative"):
-        return _cleaned(reader.from_sympy(expression))
+        return _cleaned(reader.from_sympy(expression), reader.sizes().from_sympy(expression))
     _validate.fail("expression", "text or a sympy expression", expression)
 
 
@@ -65,15 +65,22 @@ def degree(polynomial: Polynomial) -> int:
 
 def require_self_adjoint(polynomial: Polynomial, self_adjoint: Collection[str]) -> None:
     """Refuse a polynomial that differs from its adjoint, naming the first word that has no partner."""
-    scale = max((abs(c) for c in polynomial.values()), default=1.0)
     for word, value in polynomial.items():
-        partner = polynomial.get(adjoint(word, self_adjoint), 0.0)
-        if abs(partner - complex(value).conjugate()) > 1e-12 * scale:
-            text = spell(word)
+        mirror = adjoint(word, self_adjoint)
+        partner = polynomial.get(mirror, 0.0)
+        if abs(partner - complex(value).conjugate()) <= 1e-12 * max(abs(value), abs(partner)):
+            continue
+        text = spell(word)
+        if word == mirror:
             _validate.fail(
-                "expression", "self-adjoint", f"the term {text} without its adjoint",
-                f"write for instance {text} + {spell(adjoint(word, self_adjoint))}",
+                "expression", "self-adjoint", f"the term {text} times {complex(value):g}",
+                f"{text if word else 'the constant'} is its own adjoint and takes a real coefficient; the imaginary "
+                "unit belongs before a difference such as 1j*(X*Y - Y*X)",
             )  # fmt: skip
+        _validate.fail(
+            "expression", "self-adjoint", f"the term {text} without its adjoint",
+            f"write for instance {text} + {spell(mirror)}",
+        )  # fmt: skip
 
 
 def spell(word: Word) -> str:
@@ -84,8 +91,13 @@ def spell(word: Word) -> str:
 class _Reader:
     """Walks a syntax tree and multiplies out; every node that is not on the list is refused by name."""
 
-    def __init__(self, expression: Any, letters: set[str], self_adjoint: set[str]) -> None:
+    def __init__(self, expression: Any, letters: set[str], self_adjoint: set[str], absolute: bool = False) -> None:
         self.expression, self.letters, self.self_adjoint = expression, letters, self_adjoint
+        self.absolute = absolute
+
+    def sizes(self) -> _Reader:
+        """A reader that adds up absolute values: what the terms of every word amount to if nothing cancels."""
+        return _Reader(self.expression, self.letters, self.self_adjoint, absolute=True)
 
     def fail(self, rule: str, value: object, remedy: str = "") -> Any:
         _validate.fail("expression", rule, value, remedy)
@@ -101,7 +113,7 @@ class _Reader:
     def number(self, value: Any) -> Polynomial:
         if isinstance(value, bool) or not isinstance(value, numbers.Complex) or not abs(complex(value)) < 1e100:
             self.fail("made of letters and moderate numbers", value)
-        return {(): complex(value)}
+        return {(): complex(abs(value) if self.absolute else value)}
 
     def times(self, left: Polynomial, right: Polynomial) -> Polynomial:
         if degree(left) + degree(right) > MAX_DEGREE:
@@ -127,7 +139,7 @@ class _Reader:
     def plus(self, left: Polynomial, right: Polynomial, sign: float = 1.0) -> Polynomial:
         total = dict(left)
         for word, value in right.items():
-            total[word] = total.get(word, 0.0) + sign * value
+            total[word] = total.get(word, 0.0) + (abs(sign) if self.absolute else sign) * value
         return total
 
     def star(self, polynomial: Polynomial) -> Polynomial:
@@ -152,10 +164,10 @@ class _Reader:
             case ast.BinOp(left=left, op=ast.Mult(), right=right):
                 return self.times(self.from_ast(left), self.from_ast(right))
             case ast.BinOp(left=left, op=ast.Div(), right=right):
-                divisor = self.from_ast(right)
+                divisor = _Reader(self.expression, self.letters, self.self_adjoint).from_ast(right)
                 if degree(divisor) > 0 or not divisor.get((), 0.0):
                     self.fail("a polynomial: divide only by non-zero numbers", ast.unparse(node))
-                return self.times(self.from_ast(left), {(): 1.0 / divisor[()]})
+                return self.times(self.from_ast(left), self.number(1.0 / divisor[()]))
             case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=exponent)):
                 return self.power(self.from_ast(left), exponent)
             case ast.BinOp(op=ast.BitXor()):
@@ -188,7 +200,6 @@ class _Reader:
         raise AssertionError("unreachable")
 
 
-def _cleaned(polynomial: Polynomial) -> Polynomial:
-    """Without the words whose coefficients cancelled."""
-    scale = max((abs(c) for c in polynomial.values()), default=0.0)
-    return {word: value for word, value in polynomial.items() if abs(value) > 1e-14 * scale}
+def _cleaned(polynomial: Polynomial, sizes: Polynomial) -> Polynomial:
+    """Without the words whose terms cancelled, up to rounding; a small coefficient is not a cancelled one."""
+    return {word: value for word, value in polynomial.items() if abs(value) > 1e-14 * abs(sizes[word])}

@@ -27,11 +27,13 @@ def continue_from_zero(
     move: Callable[[complex, float], complex],
     name: str,
     limit: str,
+    given: complex,
 ) -> complex:
     """The point where `function` equals `target`, continued along the ray from ``first * target / |target|``.
 
     `guess` is accurate at the start of the ray; `move` predicts the point when the value is multiplied by a ratio.
-    The path must stay in the half-plane in which it starts.
+    The path must stay in the half-plane in which it starts. Messages name `given`, of which `target`
+    may be the conjugate.
     """
     value = target * (first / abs(target))
     point = _newton(function, slope, value, guess(value))
@@ -46,9 +48,9 @@ def continue_from_zero(
             continue
         ratio = 1.0 + 0.5 * (ratio - 1.0)
         if ratio < 1.0 + 1e-6:
-            _validate.fail(name, limit, target)
+            _validate.fail(name, limit, given)
     if point is None:
-        _validate.fail(name, limit, target)
+        _validate.fail(name, limit, given)
     return point
 
 

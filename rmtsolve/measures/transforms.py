@@ -152,6 +152,10 @@ def psi_transform(measure: Measure, t: ArrayLike) -> Any:
     """
     points = _validate.complex_array(t, "t", allow_empty=True)
     flat = points.ravel()
+    real = flat[(flat.imag == 0.0) & (flat.real != 0.0)]
+    met = measure._in_bulk(1.0 / real.real) | np.isin(1.0 / real.real, measure.atoms.locations)
+    if met.any():
+        _validate.fail("t", "such that 1/t is off the support of the law", float(real.real[met][0]))
     out = np.zeros(flat.shape, dtype=np.complex128)
     small = np.abs(flat) * _reach(measure) < _SMALL
     if small.any():  # the formula through m cancels there
@@ -196,7 +200,7 @@ def r_transform(measure: Measure, w: ArrayLike) -> Any:
     def expansion(small: complex) -> complex:
         return complex(sum(measure.free_cumulant(k) * small ** (k - 1) for k in range(1, _ORDERS + 1)))
 
-    def one(value: complex) -> complex:
+    def one(value: complex, given: complex) -> complex:
         if abs(value) * reach < _SMALL:
             return expansion(value)
         if value.imag == 0.0:
@@ -219,7 +223,7 @@ def r_transform(measure: Measure, w: ArrayLike) -> Any:
             lambda z: -_at(measure._stieltjes, z), lambda z: -_at(measure._stieltjes_derivative, z),
             value, first=_SMALL / reach, guess=lambda g: 1.0 / g + expansion(g),
             move=lambda z, ratio: mean + (z - mean) / ratio,
-            name="w", limit="reached by the inverse of G continued from 0 along a ray off the support",
+            name="w", limit="reached by the inverse of G continued from 0 along a ray off the support", given=given,
         )  # fmt: skip
         return z - 1.0 / value
 
@@ -271,7 +275,7 @@ def s_transform(measure: Measure, w: ArrayLike) -> Any:
         z = 1.0 / t
         return (_at(measure._stieltjes_derivative, z) * z + _at(measure._stieltjes, z)) * z * z
 
-    def one(value: complex) -> complex:
+    def one(value: complex, given: complex) -> complex:
         if abs(value) * reach / abs(moments[0]) < _SMALL:
             return complex(sum(c * value**k for k, c in enumerate(inverse))) * (1.0 + value)
         if value.imag == 0.0:
@@ -296,6 +300,7 @@ def s_transform(measure: Measure, w: ArrayLike) -> Any:
                 guess=lambda v: v * complex(sum(c * v**k for k, c in enumerate(inverse))),
                 move=lambda t, ratio: t * ratio,
                 name="w", limit="reached by the inverse of psi continued from 0 along a ray off the support",
+                given=given,
             )  # fmt: skip
         return t * (1.0 + value) / value
 
@@ -303,10 +308,10 @@ def s_transform(measure: Measure, w: ArrayLike) -> Any:
 
 
 # ---------------------------------------------------------------------- helpers
-def _elementwise(one: Callable[[complex], complex], w: ArrayLike) -> Any:
+def _elementwise(one: Callable[[complex, complex], complex], w: ArrayLike) -> Any:
     points = _validate.complex_array(w, "w", allow_empty=True)
     # conjugate points have conjugate answers; work in the lower half-plane, where G^-1 has Im z > 0
-    values = [one(v) if v.imag <= 0 else one(v.conjugate()).conjugate() for v in points.ravel().tolist()]
+    values = [one(v, v) if v.imag <= 0 else one(v.conjugate(), v).conjugate() for v in points.ravel().tolist()]
     return _shaped(np.array(values, dtype=np.complex128), points)
 
 
