@@ -306,7 +306,7 @@ def matrix_sweep(
                         else:
                             total += channels[c, k] * m[k, i, j]
                     out[p, c, i, j] = total
-        if done and here.imag == 0.0 and not hermitian and not res <= CERTAIN * tol:
+        if done and here.imag == 0.0 and not res <= CERTAIN * tol and (not hermitian or not bound[p] < np.inf):
             status[p] = NOT_CERTIFIED
         elif done and here.imag == 0.0 and not hermitian and not positive(m, -1e-9, work):
             # nothing on the axis proves the branch: raise all rows a little, then Im M > 0 and the solution is unique

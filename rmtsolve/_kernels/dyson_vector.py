@@ -2,8 +2,8 @@
 
 Legend: m unknowns, a mean, S non-negative (fractions included), w_i = z - a_i + (S m)_i, so that the root has
 ``f_i = 1 + m_i w_i = 0``; x_i = dm_i / m_i the relative Newton step, ``A x = -f`` with
-``A_ij = delta_ij m_i w_i + m_i S_ij m_j``. Long steps are taken as ``m_i exp(x_i)``: where S couples two groups of rows
-only with each other and z is small, ``(t m, m / t)`` is nearly a solution for every t, and the products ``m_i m_j`` stay.
+``A_ij = delta_ij m_i w_i + m_i S_ij m_j``. Long steps are taken as ``m_i exp(x_i)``: where S couples two groups of
+rows only with each other and z is small, ``(t m, m / t)`` is nearly a solution for every t; the products must stay.
 
 Guarded Newton (few unknowns) or Anderson's iteration (many) from a state in the upper half-plane, with averaged steps
 ``m <- (m - 1/w)/2`` where they do not help. At real z off the support the iterates sink to the axis; then a real root

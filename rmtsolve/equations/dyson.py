@@ -29,11 +29,11 @@ from numpy.typing import NDArray
 from ..measures.base import Atoms
 from .base import Complex, Equation, Real, Sweep
 from .dyson_edges import Disc, Support, enclosing_disc, search_support
+from .stacks import angles_each
 
 Matrix = NDArray[np.complex128]
 
 _TOL = 1e-13
-_EPS = float(np.finfo(float).eps)
 
 
 class Term(NamedTuple):
@@ -267,11 +267,7 @@ class MatrixDyson(Equation):
             total -= 0.5 * p * np.einsum("i,nij,nji->n", alpha, m, np.broadcast_to(s, m.shape)).imag
             for size in np.unique(self.dimensions):
                 rows = np.flatnonzero(self.dimensions == size)
-                values = np.linalg.eigvals(m[:, rows[:, None], rows])
-                # eigenvalues lie in the closed upper half-plane; rounding must not turn an angle pi into -pi
-                tiny = 8.0 * self.side * _EPS * np.abs(values).max(axis=1, keepdims=True)
-                imaginary = np.where(values.imag > tiny, values.imag, 0.0)
-                total += p * alpha[rows[0]] * np.arctan2(imaginary, values.real).sum(axis=1)
+                total += p * alpha[rows[0]] * angles_each(m[:, rows[:, None], rows])
         return total / np.pi
 
     def unknowns(self, state: Complex) -> Complex:

@@ -3,16 +3,16 @@
 On a grid of real points every solution is certified as real (outside the support) or not (inside), and the
 distribution function N is exact at both. So a cell between two outside points is empty if N does not grow over it, and
 otherwise is halved; so is a cell with an edge, and a cell inside a bulk over which the growth of N disagrees with the
-density (a gap, an atom or a singular point hides there). What remains are tiny brackets. Square-root edges are then
-refined as folds: at an edge ``s = t(s, x)`` and ``T v = v`` with ``l . v = 1`` (Moore and Spence 1980) is a regular
-system in (s, v, x).
+density, or that of m with its derivative (a gap, an atom or a singular point hides there). What remains are tiny
+brackets. Square-root edges are then refined as folds: at an edge ``s = t(s, x)`` and ``T v = v`` with ``l . v = 1``
+(Moore and Spence 1980) is a regular system in (s, v, x).
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,61 +20,25 @@ from numpy.typing import NDArray
 from .. import _validate
 from ..errors import DomainError
 from ..measures.base import NO_ATOMS, Atoms, Complex, Real
-from ..status import Status
-from .base import Sweep
+from .dyson_atoms import extrapolated, find_place, jump
+from .dyson_nodes import AxisEquation, Nodes, fail_at, joined, solve_nodes
+from .dyson_nodes import Disc as Disc
+from .dyson_nodes import Support as Support
 
 _CELLS = 150  # at the start
+_TOWARDS_ZERO = 15  # powers of 1/4 at which there are more nodes around 0
 _LEVELS = 46  # halvings: the last cells are 2e-16 of the support
 _FOLD_LEVEL = 22  # halvings after which an edge is looked for as a fold
 _MOST_OPEN = 400  # cells in work at a time: more of them mean a law too rough to resolve
 _EMPTY = 1e-9  # mass that counts as none
 _AGREE = 0.03  # relative disagreement of the trapezoidal rule with N that asks for halving
+_MISFIT_LEVEL = 1e-3  # the same of the trapezoidal rule with the correction of its ends,
+_MISFIT = 1e-4  # and of m with the trapezoidal rule for m', relative to m: they see gaps that are hardly there
+_NARROW = 1e-8  # cells, in units of the reach, where these two are not asked any more
+_FALSE = 1e-9  # width of gaps, in units of the reach, that are doubted
+_LOST = 1e-6  # mass that may be missing
+_STEEPEST = 10.0  # mass between an edge and an inner point, in units of its distance times the density there
 _STEPS = 20
-
-
-class Disc(NamedTuple):
-    """Where the law lives: mean, standard deviation, and a radius around the mean that holds the support."""
-
-    mean: float
-    deviation: float
-    radius: float
-
-    @property
-    def scale(self) -> float:
-        """A length of the size of the law, positive also for a point mass."""
-        return max(self.deviation, 1e-8 * max(abs(self.mean), self.radius), 1e-300)
-
-
-class Support(NamedTuple):
-    """Edges and atoms."""
-
-    edges: Real
-    atoms: Atoms
-
-
-class AxisEquation(Protocol):
-    """What the search needs of an equation."""
-
-    name: str
-
-    @property
-    def disc(self) -> Disc:
-        """Where the law lives."""
-
-    def sweep(self, z: Complex, start: Complex | None = None) -> Sweep | None:
-        """Solve."""
-
-    def readout(self, z: Complex, state: Complex) -> Complex:
-        """Transform."""
-
-    def outside(self, state: Complex) -> NDArray[np.bool_]:
-        """Which states are real."""
-
-    def cumulative(self, x: Real, state: Complex) -> Real | None:
-        """Distribution function."""
-
-    def fold(self, x: float, state: Complex, reach: float) -> float:
-        """Edge by Moore and Spence's system."""
 
 
 def enclosing_disc(m: Callable[[Complex], Complex], size: float) -> Disc:
@@ -102,37 +66,6 @@ def enclosing_disc(m: Callable[[Complex], Complex], size: float) -> Disc:
     raise DomainError("the equation must have a law of bounded support, got one whose transform says otherwise")
 
 
-class _Nodes(NamedTuple):
-    """Solved real points, sorted."""
-
-    x: Real
-    kind: NDArray[np.int64]  # 0 outside, 1 inside, -1 not solved
-    density: Real
-    level: Real  # distribution function
-    state: Complex
-
-
-def _solve(equation: AxisEquation, x: Real) -> _Nodes:
-    z = x.astype(np.complex128)
-    swept = equation.sweep(z)
-    assert swept is not None
-    solved = np.isin(swept.status, (Status.CONVERGED, Status.NOT_CERTIFIED))
-    with np.errstate(all="ignore"):
-        density = equation.readout(z, swept.state).imag / np.pi
-        level = np.full(x.shape, np.nan)
-        if solved.any():
-            known = equation.cumulative(x[solved], swept.state[solved])
-            assert known is not None
-            level[solved] = known
-    kind = np.where(solved, np.where(equation.outside(swept.state), 0, 1), -1)
-    return _Nodes(x, kind, density, level, swept.state)
-
-
-def _joined(first: _Nodes, second: _Nodes) -> _Nodes:
-    order = np.argsort(np.concatenate([first.x, second.x]), kind="stable")
-    return _Nodes(*(np.concatenate([a, b])[order] for a, b in zip(first, second, strict=True)))
-
-
 def search_support(equation: AxisEquation) -> Support:
     """Edges and atoms of the law of `equation`.
 
@@ -140,18 +73,23 @@ def search_support(equation: AxisEquation) -> Support:
     ------
     DomainError
         The distribution function does not run from 0 to 1 (the equation has no law of mass one).
+    ConvergenceError
+        The equation could not be solved around an atom, or the bulks and atoms found do not hold all mass.
     """
     disc = equation.disc
     reach = 1.02 * disc.radius + 1e-9 * abs(disc.mean) + 1e-300
-    # a grid without symmetry, so that singular points in the middle are not hit
-    grid = np.linspace(-1.0, 1.013, _CELLS + 1)
-    nodes = _solve(equation, disc.mean + reach * grid)
+    # a grid without symmetry, so that singular points in the middle are not hit, and finer towards 0: two groups of rows
+    # that are coupled with each other only have a gap and an atom there, as small as the groups are unequal
+    grid = disc.mean + reach * np.linspace(-1.0, 1.013, _CELLS + 1)
+    small = reach * 4.0 ** -np.arange(3.0, _TOWARDS_ZERO)
+    small = np.concatenate([-1.03 * small, 0.97 * small])
+    grid = np.union1d(grid, small[(grid[0] < small) & (small < grid[-1])])
+    nodes = solve_nodes(equation, grid, slopes=True)
     mass = nodes.level[-1] - nodes.level[0]
-    if not abs(mass - 1.0) <= 1e-6:
+    if not abs(mass - 1.0) <= _LOST:
         raise DomainError(f"{equation.name or 'the equation'} must have a law of mass one, got mass {mass:.10g}")
-    smallest = 8.0 * np.finfo(float).eps * reach
     for level in range(_LEVELS):
-        wanted = _open_cells(nodes, level, smallest)
+        wanted = _open_cells(nodes, level, reach)
         if wanted.size == 0 or wanted.size > _MOST_OPEN:
             break
         left, right = nodes.x[wanted], nodes.x[wanted + 1]
@@ -160,11 +98,11 @@ def search_support(equation: AxisEquation) -> Support:
         middle = np.where(
             (left < 0.0) & (right > 0.0) & (right - left < 1e-6 * reach), 0.37 * left + 0.45 * right, middle
         )
-        nodes = _joined(nodes, _solve(equation, middle))
+        nodes = joined(nodes, solve_nodes(equation, middle, slopes=True))
     return _collect(equation, nodes, reach)
 
 
-def _open_cells(nodes: _Nodes, level: int, smallest: float) -> NDArray[np.int64]:
+def _open_cells(nodes: Nodes, level: int, reach: float) -> NDArray[np.int64]:
     """Cells that must be halved."""
     a, b = nodes.kind[:-1], nodes.kind[1:]
     width = np.diff(nodes.x)
@@ -172,54 +110,108 @@ def _open_cells(nodes: _Nodes, level: int, smallest: float) -> NDArray[np.int64]
     mean = 0.5 * width * (nodes.density[:-1] + nodes.density[1:])
     with np.errstate(invalid="ignore"):
         full = (a == 0) & (b == 0) & (np.abs(growth) > _EMPTY)
-        rough = (a == 1) & (b == 1) & ~(np.abs(growth - mean) <= _AGREE * np.maximum(growth, mean)) & (
+        rough = ~(np.abs(growth - mean) <= _AGREE * np.maximum(growth, mean)) & (
             np.maximum(np.abs(growth), mean) > _EMPTY
-        )  # fmt: skip
+        )
+        around_zero = (nodes.x[:-1] < 0.0) & (nodes.x[1:] > 0.0)
+        narrow = np.where(around_zero, 1e-3, 1.0) * _NARROW * reach
+        rough |= ~_smooth(nodes, width, growth, mean) & (width > narrow)
+        rough &= (a == 1) & (b == 1)
     # an edge is bracketed a few dozen times, then it is the business of the fold (or of a last bisection), unless N
     # grows more than at any integrable singularity: an atom sits at the edge
-    edge = ((a + b) == 1) & (a >= 0) & (b >= 0) & ((level < _FOLD_LEVEL) | (growth > np.maximum(20.0 * mean, 1e-6)))
+    edge = ((a + b) == 1) & (a >= 0) & (b >= 0)
+    edge &= (level < _FOLD_LEVEL) | (growth > np.maximum(2.0 * _STEEPEST * mean, 1e-6)) | _crowded(nodes, width)
     unsolved = ((a < 0) | (b < 0)) & (level < _FOLD_LEVEL)
+    smallest = 8.0 * np.finfo(float).eps * np.maximum(reach, np.abs(nodes.x[1:]))
     return np.flatnonzero((full | rough | edge | unsolved) & (width > smallest))
 
 
-def _collect(equation: AxisEquation, nodes: _Nodes, reach: float) -> Support:
+def _crowded(nodes: Nodes, width: Real) -> NDArray[np.bool_]:
+    """Cells with an edge that are long for the distance to the next edge."""
+    out = np.zeros(width.size, dtype=bool)
+    cells = np.flatnonzero(nodes.kind[:-1] + nodes.kind[1:] == 1)
+    free = np.concatenate([[np.inf], nodes.x[cells[1:]] - nodes.x[cells[:-1] + 1], [np.inf]])
+    out[cells] = width[cells] > 1e-3 * np.minimum(free[: cells.size], free[-cells.size - 1 :][1:])
+    return out
+
+
+def _smooth(nodes: Nodes, width: Real, growth: Real, mean: Real) -> NDArray[np.bool_]:
+    """Cells over which the growth of N and of m is what the derivatives at their ends say.
+
+    Both rules at once: at a place where one is right by chance the other is not.
+    """
+    low, high = nodes.slope[:-1], nodes.slope[1:]
+    corrected = mean + width**2 / 12.0 * (low - high).imag / np.pi
+    size = np.maximum(np.abs(nodes.m[:-1]), np.abs(nodes.m[1:]))
+    rise = np.abs(np.diff(nodes.m) - 0.5 * width * (low + high))
+    return np.asarray(
+        (np.abs(growth - corrected) <= _MISFIT_LEVEL * np.maximum(growth, mean)) & (rise <= _MISFIT * size)
+    )
+
+
+def _collect(equation: AxisEquation, nodes: Nodes, reach: float) -> Support:
     """Edges and atoms from the nodes."""
-    good = nodes.kind >= 0
-    nodes = _Nodes(nodes.x[good], nodes.kind[good], nodes.density[good], nodes.level[good], nodes.state[good])
+    nodes = nodes.take(nodes.kind >= 0)
     nodes = nodes._replace(kind=_without_massless(nodes))
-    width = np.diff(nodes.x)
+    nodes = nodes.take(~_out_of_order(nodes))
+    nodes = nodes.take(~_false_gaps(nodes, reach))
     growth = np.diff(nodes.level)
-    tiny = width <= 1e-5 * reach
-    edges: list[float] = []
-    atoms: list[tuple[float, float]] = []
-    # atoms: what N gains over a tiny cell, if it does not depend on the width of the cell
-    for i in np.flatnonzero(tiny & (growth > 1e-7)):
-        if _is_atom(nodes, int(i)):
-            low, high = float(nodes.x[i]), float(nodes.x[i + 1])
-            location = _simplest(low, high)
-            atoms.append((location, float(growth[i])))
     crossings = np.flatnonzero(nodes.kind[:-1] != nodes.kind[1:])
-    for i in crossings:
-        edges.append(_refined(equation, nodes, int(i), crossings, reach))
-    found = np.array(edges)
+    if crossings.size % 2:  # both ends of the grid are outside
+        fail_at(equation, nodes.x[[0, -1]], "an odd number of edges was found")
+    found = np.array([_refined(equation, nodes, int(i), crossings, reach) for i in crossings])
     keep = np.ones(found.size, dtype=bool)
     for k in range(0, found.size - 1, 2):  # an empty bulk is a point of an atom that was not resolved
         if not found[k + 1] > found[k]:
             keep[k : k + 2] = False
+    # what N gains over a tiny cell is an atom, if it does not depend on the width of the cell; rounding scatters N over
+    # the cells beside an atom at a hard edge: one atom a neighbourhood, 0 if it can be
+    tiny = np.flatnonzero((np.diff(nodes.x) <= 1e-5 * reach) & (growth > 1e-7))
+    cells = [(float(nodes.x[i]), float(nodes.x[i + 1]), float(growth[i])) for i in tiny if _is_atom(nodes, int(i))]
+    centres: list[tuple[float, float]] = []
+    for low, high, _ in sorted(cells, key=lambda cell: (not cell[0] <= 0.0 <= cell[1], -cell[2])):
+        if all(abs(0.5 * (low + high) - 0.5 * (a + b)) > 1e-6 * reach for a, b in centres):
+            centres.append((low, high))
+    atoms: list[tuple[float, float]] = []
+    for low, high in sorted(centres):
+        middle = 0.5 * (low + high)
+        others = np.concatenate([found[keep], [0.5 * (a + b) for a, b in centres]])
+        distance = np.abs(others - middle)
+        # edges that belong to the atom itself are as exact as they are, but 0 is 0
+        own = 1e-14 if low <= 0.0 <= high else 1e-9
+        room = float(min(distance[distance > own * reach].min(initial=reach), reach))
+        place = 0.0 if low <= 0.0 <= high else find_place(equation, low, high, room)
+        if np.isfinite(place) and (mass := jump(equation, place, room)) > 1e-7:
+            atoms.append((place, mass))
+    locations, weights = np.array(atoms).reshape(-1, 2).T
+    _check_mass(equation, nodes, locations, crossings, np.where(keep, found, np.nan), reach)
     found = _validate.read_only(found[keep])
     if not atoms:
         return Support(found, NO_ATOMS)
-    # rounding scatters N over the cells beside an atom at a hard edge: one atom a neighbourhood, 0 if it can be
-    centres: list[float] = []
-    for x, _ in sorted(atoms, key=lambda atom: (atom[0] != 0.0, -atom[1])):
-        if all(abs(x - other) > 1e-6 * reach for other in centres):
-            centres.append(x)
-    kept = [(x, mass) for x in sorted(centres) if (mass := _jump(equation, x, found, centres, reach)) > 1e-7]
-    locations, weights = np.array(kept).reshape(-1, 2).T
     return Support(found, Atoms(_validate.read_only(locations.copy()), _validate.read_only(weights.copy())))
 
 
-def _without_massless(nodes: _Nodes) -> NDArray[np.int64]:
+def _check_mass(
+    equation: AxisEquation, nodes: Nodes, atoms: Real, crossings: NDArray[np.int64], edges: Real, reach: float
+) -> None:
+    """Raise if N grows where there is neither a bulk nor an atom, or more than it can beside the edge of a cell."""
+    growth = np.diff(nodes.level)
+    empty = (nodes.kind[:-1] == 0) & (nodes.kind[1:] == 0)
+    for first, last in crossings[np.isnan(edges)].reshape(-1, 2):
+        empty[first : last + 1] = True
+    for i, edge in zip(crossings, edges, strict=True):
+        inner = i + nodes.kind[i + 1]
+        most = _STEEPEST * nodes.density[inner] * max(abs(edge - nodes.x[inner]), 1e-13 * reach)
+        empty[i] |= growth[i] > max(most, _LOST)
+    near = (nodes.x[:-1, None] - 1e-6 * reach <= atoms) & (atoms <= nodes.x[1:, None] + 1e-6 * reach)
+    lost = np.where(empty & ~near.any(axis=1), growth, 0.0)
+    if np.abs(lost).sum() > _LOST:
+        worst = int(np.argmax(np.abs(lost)))
+        what = f"mass {np.abs(lost).sum():.3g} is in no bulk and no atom that could be found"
+        fail_at(equation, nodes.x[worst : worst + 2], what)
+
+
+def _without_massless(nodes: Nodes) -> NDArray[np.int64]:
     """Kinds, with points counted as outside that lie between outside points of the same N.
 
     Within rounding of an atom at a hard edge a complex state can satisfy the equation to rounding, too.
@@ -228,11 +220,50 @@ def _without_massless(nodes: _Nodes) -> NDArray[np.int64]:
     kind = nodes.kind.copy()
     for left, right in itertools.pairwise(outer.tolist()):
         if right > left + 1 and abs(nodes.level[right] - nodes.level[left]) <= _EMPTY:
-            kind[left:right] = 0
+            run = slice(left + 1, right)
+            if np.ptp(nodes.x[run]) * nodes.density[run].max() <= _LOST:
+                kind[run] = 0
     return kind
 
 
-def _is_atom(nodes: _Nodes, i: int) -> bool:
+def _out_of_order(nodes: Nodes) -> NDArray[np.bool_]:
+    """Outside nodes with a larger N than inside nodes to their right, or a smaller one than to their left.
+
+    Near a hard edge a real state can satisfy the equation to rounding, too.
+    """
+    inside = nodes.kind == 1
+    before = np.maximum.accumulate(np.where(inside, nodes.level, -np.inf))
+    after = np.minimum.accumulate(np.where(inside, nodes.level, np.inf)[::-1])[::-1]
+    return np.asarray(~inside & ((nodes.level < before - _EMPTY) | (nodes.level > after + _EMPTY)))
+
+
+def _false_gaps(nodes: Nodes, reach: float) -> NDArray[np.bool_]:
+    """Outside nodes in gaps of the width of rounding to which the density does not fall.
+
+    At a singular solution a real state can satisfy the equation to rounding inside a bulk.
+    """
+    false = np.zeros(nodes.x.size, dtype=bool)
+    start = np.flatnonzero((nodes.kind[:-1] == 1) & (nodes.kind[1:] == 0))
+    for low in start.tolist():
+        inner = np.flatnonzero(nodes.kind[low + 1 :] == 1)
+        if not inner.size:
+            continue
+        high = low + 1 + int(inner[0])
+        width = nodes.x[high] - nodes.x[low]
+        if width > _FALSE * reach:
+            continue
+        far_low = max(int(np.searchsorted(nodes.x, nodes.x[low] - 100.0 * width)) - 1, 0)
+        far_high = min(int(np.searchsorted(nodes.x, nodes.x[high] + 100.0 * width)), nodes.x.size - 1)
+        near = nodes.density[[low, high]]
+        far = nodes.density[[far_low, far_high]]
+        # to a square-root edge the density falls by 10, to a cusp by 4; no mass may hide there either
+        growth = nodes.level[high] - nodes.level[low]
+        flat = bool((near > 0.7 * far).all()) and growth <= 4.0 * width * near.max() + _EMPTY
+        false[low + 1 : high] = flat
+    return false
+
+
+def _is_atom(nodes: Nodes, i: int) -> bool:
     """Whether the growth over cell i stays when the cell is made 30 times wider: an integrable density grows."""
     here = nodes.level[i + 1] - nodes.level[i]
     middle, width = 0.5 * (nodes.x[i] + nodes.x[i + 1]), nodes.x[i + 1] - nodes.x[i]
@@ -241,68 +272,60 @@ def _is_atom(nodes: _Nodes, i: int) -> bool:
     return bool(here > 0.9 * (nodes.level[high] - nodes.level[low]))
 
 
-def _simplest(low: float, high: float) -> float:
-    """The number with the fewest decimals in a tiny bracket."""
-    middle = 0.5 * (low + high)
-    for digits in range(16):
-        if low <= (short := round(middle, digits)) <= high:
-            return short + 0.0
-    return middle
-
-
-def _jump(equation: AxisEquation, location: float, edges: Real, atoms: list[float], reach: float) -> float:
-    """Mass of an atom: N on both sides of it, extrapolated in powers of the square root of the distance."""
-    others = np.concatenate([edges, np.array(atoms)])
-    distance = np.abs(others - location)
-    distance = distance[distance > 1e-9 * reach]
-    room = min(float(distance.min()), reach) if distance.size else reach
-    t = (1.0 + np.cos(np.pi * (np.arange(9) + 0.5) / 9)) / 2.0
-    sides = []
-    for sign in (-1.0, 1.0):
-        for share in (1e-3, 3e-2, 0.5):  # so near to a heavy atom nothing may be solved
-            nodes = _solve(equation, np.sort(location + sign * share * room * t**2))
-            good = nodes.kind >= 0
-            if good.any():
-                break
-        else:
-            raise DomainError(f"{equation.name or 'the equation'} could not be solved around its atom at {location:g}")
-        outside = nodes.kind == 0
-        if outside.any():
-            sides.append(float(nodes.level[outside].mean()))
-            continue
-        x, values = np.sqrt(np.abs(nodes.x - location))[good], nodes.level[good].copy()
-        for k in range(1, x.size):  # Neville's scheme at distance zero
-            values[:-k] = (x[k:] * values[:-k] - x[:-k] * values[1 : x.size - k + 1]) / (x[k:] - x[:-k])
-        sides.append(float(values[0]))
-    return sides[1] - sides[0]
-
-
-def _refined(equation: AxisEquation, nodes: _Nodes, i: int, crossings: NDArray[np.int64], reach: float) -> float:
+def _refined(equation: AxisEquation, nodes: Nodes, i: int, crossings: NDArray[np.int64], reach: float) -> float:
     """One edge between nodes i and i + 1."""
     low, high = float(nodes.x[i]), float(nodes.x[i + 1])
     side = 1.0 if nodes.kind[i + 1] == 1 else -1.0  # where the bulk is
     others = np.abs(nodes.x[crossings[crossings != i]] - low)
     room = float(min(others.min(), reach)) if others.size else reach
     middle = 0.5 * (low + high)
+    # next to another edge the fold may be that one
+    slack = min(1e-7 * reach, 0.1 * room)
     shares = np.array([1e-4, 1e-3, 1e-5, 1e-2, 1e-6])
-    starts = _solve(equation, np.sort(middle + side * shares * room))
-    order = np.argsort(np.abs(np.log(np.abs(starts.x - middle) / room / 1e-4)), kind="stable")
+    starts = solve_nodes(equation, np.sort(middle + side * shares * room))
+    distance = np.abs(starts.x - middle)
+    order = np.argsort(np.abs(np.log(np.maximum(distance / room, 1e-300) / 1e-4)), kind="stable")
     for k in order:
-        if starts.kind[k] == 1:
-            edge = equation.fold(middle, starts.state[k], max(2.0 * abs(starts.x[k] - middle), 2.0 * (high - low)))
-            slack = 1e-7 * reach
+        if starts.kind[k] == 1 and distance[k] > 0.0:
+            edge = equation.fold(middle, starts.state[k], max(2.0 * float(distance[k]), 2.0 * (high - low)))
             if low - slack <= edge <= high + slack:
                 return edge
     for _ in range(70):  # no fold: a hard edge or another singularity
         middle = 0.45 * low + 0.55 * high if low < 0.0 < high and high - low < 1e-6 * reach else 0.5 * (low + high)
         if not low < middle < high or high - low < 1e-15 * reach:
             break
-        kind = int(_solve(equation, np.array([middle])).kind[0])
+        kind = int(solve_nodes(equation, np.array([middle])).kind[0])
         if kind < 0:
             break
         low, high = (middle, high) if (kind == 0) == (side > 0) else (low, middle)
+    # how far the edge is if solutions beside it are wrong
+    inner = i + int(side > 0)
+    doubt = max(high - low, float((nodes.level[i + 1] - nodes.level[i]) / nodes.density[inner]))
+    if doubt > 1e-13 * reach and np.isfinite(edge := _hard_edge(equation, 0.5 * (low + high), doubt, side, room)):
+        low = high = edge
     slack = 1e-10 * reach
     return 0.0 if low - slack <= 0.0 <= high + slack else 0.5 * (low + high)
+
+
+def _hard_edge(equation: AxisEquation, edge: float, doubt: float, side: float, room: float) -> float:
+    """Edge with ``m = c (x0 - z)^{-1/2} + ...`` near `edge`, as the limit of ``z + m/(2 m')``; nan if it is none.
+
+    The limit is approached in powers of the square root of the distance.
+    """
+    t = (1.0 + np.cos(np.pi * (np.arange(9) + 0.5) / 9)) / 2.0
+    for share in (1e-2, 1e-3):
+        nodes = solve_nodes(equation, np.sort(edge + side * share * room * t**2), slopes=True)
+        nodes = nodes.take((nodes.kind == 1) & (np.abs(nodes.x - edge) > 10.0 * doubt))
+        if nodes.x.size < 4:
+            return float("nan")
+        distance = np.abs(nodes.x - edge)
+        guess = nodes.x + 0.5 * nodes.m / nodes.slope
+        limit = extrapolated(np.sqrt(distance), guess)
+        nearest = int(np.argmin(distance))
+        if not (abs(guess[nearest] - edge) < 0.1 * distance[nearest] + doubt and abs(limit - edge) <= 10.0 * doubt):
+            return float("nan")
+        edge = float(limit.real)
+    return edge
 
 
 def moore_spence(

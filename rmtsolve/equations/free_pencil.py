@@ -26,7 +26,7 @@ from ..measures.base import Atoms, Measure
 from ..measures.discrete import Discrete
 from .base import Complex, Equation, Sweep
 from .domains import Domain
-from .dyson_edges import Disc
+from .dyson_nodes import Disc
 from .free_pencil_axis import PencilAxis, has_potential
 from .free_pencil_frames import coordinates
 from .free_pencil_newton import PencilNewton

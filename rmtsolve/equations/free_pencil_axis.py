@@ -25,9 +25,11 @@ from numpy.typing import NDArray
 from ..measures.base import Measure
 from ..measures.discrete import Discrete
 from .base import Complex, Real, Sweep
-from .dyson_edges import Disc, Support, enclosing_disc, moore_spence, search_support
+from .dyson_edges import enclosing_disc, moore_spence, search_support
+from .dyson_nodes import Disc, Support
 from .free_pencil_map import Letter, few_atoms, spectral_points
 from .pastur_law import PasturLaw
+from .stacks import angles_each
 
 if TYPE_CHECKING:
     from .free_pencil import FreePencil
@@ -70,6 +72,10 @@ class PencilAxis:
         """Transform."""
         return self.equation.readout(z, state)
 
+    def derivative(self, z: Complex, state: Complex) -> Complex:
+        """Derivative of the transform."""
+        return self.equation.derivative(z, state)
+
     def outside(self, state: Complex) -> NDArray[np.bool_]:
         """Which states belong to the complement of the support: those that are exactly Hermitian."""
         return np.asarray((state == state.conj().swapaxes(-1, -2)).all(axis=(1, 2)))
@@ -99,13 +105,13 @@ class PencilAxis:
         """``-Im Phi / pi`` up to a constant."""
         rows = self.equation.rows
         m = state[:, :rows, :rows]
-        total = sum(share * _angles(m[:, group[:, None], group]) for share, group in self.groups)
+        total = sum(share * angles_each(m[:, group[:, None], group]) for share, group in self.groups)
         covariance = np.einsum("abkl,nkl->nab", self.solver.covariance, m)
         total = total - 0.5 * np.einsum("i,nij,nji->n", self.alpha, m, covariance).imag
         blocks = self.solver.blocks(self.equation.flattened(state))[-len(self.shares) :]
         for share, letter, w in zip(self.shares, self.solver.letters, blocks, strict=True):
             corner = letter.frame.conj().T @ m @ letter.frame  # -g
-            total = total - share * (_letter_phase(w, letter) + _angles(corner))
+            total = total - share * (_letter_phase(w, letter) + angles_each(corner))
         return np.asarray(total) / np.pi
 
     def fold(self, x: float, state: Complex, reach: float) -> float:
@@ -132,27 +138,18 @@ def _equal(dimensions: Real) -> list[NDArray[np.int64]]:
     return [np.flatnonzero(dimensions == size) for size in np.unique(dimensions)]
 
 
-def _angles(matrices: Complex) -> Real:
-    """Sum of the angles of the eigenvalues of matrices whose imaginary parts are positive semidefinite."""
-    values = np.linalg.eigvals(matrices)
-    # rounding must not turn an angle pi into -pi
-    total = np.arctan2(np.maximum(values.imag, 0.0), values.real).sum(axis=-1)
-    exact = np.angle(np.linalg.slogdet(matrices)[0])  # keeps more digits of graded matrices, but is known up to turns
-    return np.asarray(exact + 2.0 * np.pi * np.rint((total - exact) / (2.0 * np.pi)))
-
-
 def _letter_phase(w: Complex, letter: Letter) -> Real:
     """``Im int log det(w - s a) mu(ds)``."""
     law = letter.law
     if few_atoms(law):
-        return np.asarray(sum(p * _angles(w - s * letter.core) for s, p in zip(*law.atoms, strict=True)))
+        return np.asarray(sum(p * angles_each(w - s * letter.core) for s, p in zip(*law.atoms, strict=True)))
     point, vectors, _ = spectral_points(w, letter.core)
     # w v = p a v: Im p and v* a v have one sign, which says on which side a real p lies
     side = np.einsum("nac,ab,nbc->nc", vectors.conj(), letter.core, vectors).real
     side = np.sign(np.where(np.abs(point.imag) > 1e-10 * np.abs(point), point.imag, side))
     upper = np.where(side < 0.0, point.conj(), point)
     upper = np.maximum(upper.imag, 0.0) * 1j + upper.real
-    return np.asarray(_angles(w) + (side * _potential_phase(law, upper.ravel()).reshape(point.shape)).sum(axis=1))
+    return np.asarray(angles_each(w) + (side * _potential_phase(law, upper.ravel()).reshape(point.shape)).sum(axis=1))
 
 
 def _potential_phase(law: Measure, p: Complex) -> Real:
