@@ -78,7 +78,7 @@ def search_support(equation: AxisEquation) -> Support:
     """
     disc = equation.disc
     reach = 1.02 * disc.radius + 1e-9 * abs(disc.mean) + 1e-300
-    # a grid without symmetry, so that singular points in the middle are not hit, and finer towards 0: two groups of rows
+    # a grid without symmetry, so that singular points in the middle are not hit, finer towards 0: two groups of rows
     # that are coupled with each other only have a gap and an atom there, as small as the groups are unequal
     grid = disc.mean + reach * np.linspace(-1.0, 1.013, _CELLS + 1)
     small = reach * 4.0 ** -np.arange(3.0, _TOWARDS_ZERO)
