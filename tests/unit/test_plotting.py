@@ -120,3 +120,12 @@ def test_activation_is_drawn():
 def test_pictures_are_written_as_vectors(tmp_path):
     rmt.Semicircle().plot().figure.savefig(tmp_path / "law.svg")
     assert "<svg" in (tmp_path / "law.svg").read_text()
+
+
+def test_the_curve_of_a_law_with_a_cusp_reaches_it():
+    law = rmt.free_add(rmt.Semicircle(), rmt.Discrete([-1, 1]))
+    ((x, rho),) = density_curve(law)
+    assert (np.diff(x) > 0).all()
+    assert rho[x == 0.0] == 0.0
+    near = np.abs(x) < 1e-3
+    assert near.sum() > 5 and np.allclose(rho, law.density(x), atol=1e-9)
