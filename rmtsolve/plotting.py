@@ -57,18 +57,18 @@ def density_curve(measure: Measure, points: int = 400) -> list[tuple[Real, Real]
         low_half = np.sin(angle[angle < np.pi / 4]) ** 2 * (right - left)
         high_half = np.cos(angle[angle >= np.pi / 4]) ** 2 * (right - left)
         rho = [measure.density(offset=low_half, edge=2 * k), measure.density(offset=-high_half, edge=2 * k + 1)]
-        x = [left + low_half, right - high_half]
+        places = [left + low_half, right - high_half]
         if hasattr(measure, "cusp_exponents"):  # cusps in closed form: the curve must reach them
             cusps: Real = getattr(measure, "cusps")  # noqa: B009  measures in general have none
             near = cusps[(cusps > left) & (cusps < right)]
             steps = 0.05 * (right - left) * np.linspace(-1.0, 1.0, 51) ** 3
-            x.append(np.unique((near[:, None] + steps).ravel()))
-            x[-1] = x[-1][(x[-1] > left) & (x[-1] < right)]
-            rho.append(np.asarray(measure.density(x[-1])))
-        places, heights = np.concatenate(x), np.concatenate(rho)
-        order = np.argsort(places, kind="stable")
+            beside = np.unique((near[:, None] + steps).ravel())
+            places.append(beside[(beside > left) & (beside < right)])
+            rho.append(np.asarray(measure.density(places[-1])))
+        x, heights = np.concatenate(places), np.concatenate(rho)
+        order = np.argsort(x, kind="stable")
         order = order[np.isfinite(heights[order])]
-        curves.append((places[order], heights[order]))
+        curves.append((x[order], heights[order]))
     return curves
 
 

@@ -70,9 +70,29 @@ def evaluate(z, a, s, m, parts, w):
 
 
 @kernel
-def stable(s, m, parts):
-    """Spectral radius of the matrix |m_i|^2 S_ij: below one (1), above one (-1), or too near one to tell (0)."""
+def stable(s, m, parts, jacobian, pivots, check):
+    """Spectral radius of the matrix |m_i|^2 S_ij: below one (1), above one (-1), or too near one to tell (0).
+
+    ``P y < y`` for one positive y proves it below one; ``(1 - P)^{-1} 1`` is such a y if there is any, and power
+    iterations find one where there are too many unknowns for that.
+    """
     n = m.size
+    if n <= NEWTON_LIMIT:
+        for i in range(n):
+            for j in range(n):
+                jacobian[i, j] = -abs2(m[i]) * s[i, j]
+            jacobian[i, i] += 1.0
+            check[i] = 1.0
+        if factor(jacobian, pivots):
+            solve(jacobian, pivots, check)
+            proved = True
+            for i in range(n):
+                total = 0.0
+                for j in range(n):
+                    total += s[i, j] * check[j].real
+                proved = proved and check[i].real > 0.0 and abs2(m[i]) * total < check[i].real
+            if proved:
+                return 1
     for i in range(n):
         parts[0, i] = 1.0
     for _ in range(400):
@@ -293,7 +313,7 @@ def vector_sweep(z, a, s, weights, scale, start, use_start, tol, out, status, st
                     here, a, s, m, 0, 12, False, tol, w, trial, trial_w, parts, jacobian, pivots, step, check
                 )
                 spent += count
-                done = done and stable(s, m, parts) == 1
+                done = done and stable(s, m, parts, jacobian, pivots, check) == 1
                 if done:
                     break
                 continue
@@ -373,7 +393,7 @@ def vector_sweep(z, a, s, weights, scale, start, use_start, tol, out, status, st
                         here, a, s, m, 0, 30, False, tol, w, trial, trial_w, parts, jacobian, pivots, step, check
                     )
                     spent += count
-                    if real and stable(s, m, parts) == 1:
+                    if real and stable(s, m, parts, jacobian, pivots, check) == 1:
                         done = True
                         res = real_res
                     else:

@@ -303,7 +303,7 @@ def _refined(equation: AxisEquation, nodes: Nodes, i: int, crossings: NDArray[np
     doubt = max(high - low, float((nodes.level[i + 1] - nodes.level[i]) / nodes.density[inner]))
     if doubt > 1e-13 * reach and np.isfinite(edge := _hard_edge(equation, 0.5 * (low + high), doubt, side, room)):
         low = high = edge
-    slack = 1e-10 * reach
+    slack = 1e-12 * reach
     return 0.0 if low - slack <= 0.0 <= high + slack else 0.5 * (low + high)
 
 

@@ -120,3 +120,20 @@ def test_nearly_balanced_groups_have_a_gap_and_an_atom(excess):
     squares = rmt.RectangularProfile([[1.0]], ratio).law()
     assert_allclose(squares.edges, [gap**2, end**2], rtol=1e-6, atol=1e-9)
     assert_allclose(squares.atoms.weights.sum(), max(0.0, 1.0 - 1.0 / ratio), atol=1e-11)
+
+
+@pytest.mark.parametrize("balance", [0.9, 0.995, 0.999, 1.001, 1.005])
+def test_gap_and_atom_of_a_triangular_pattern(balance):
+    """Two groups of two blocks, coupled by [[1, 0], [1, 1]]; the edges beside 0 are double roots of the equation."""
+    fractions = np.array([1.0, 1.0, balance, balance]) / (2.0 + 2.0 * balance)
+    pattern = np.array([[0, 0, 1, 0], [0, 0, 1, 1], [1, 1, 0, 0], [0, 1, 0, 0]], dtype=float)
+    law = rmt.VarianceProfile(pattern, fractions=fractions).law()
+    low, inner, gap, high = law.edges
+    assert_allclose([low, inner], [-high, -gap], rtol=1e-9)
+    assert_allclose(law.atoms.weights, [abs(1.0 - balance) / (1.0 + balance)], rtol=1e-9)
+    beside = gap * np.array([0.99, 1.01])
+    assert (law.stieltjes(beside, boundary=True).imag > 0.0).tolist() == [False, True]
+    squares = rmt.RectangularProfile([[1.0, 0.0], [1.0, 1.0]], balance).law()
+    # columns over rows: the same singular values, in units of their number
+    assert_allclose(squares.edges, np.array([gap, high]) ** 2 * (1.0 + balance), rtol=1e-6, atol=1e-14)
+    assert_allclose(squares.atoms.weights.sum(), max(0.0, 1.0 - 1.0 / balance), atol=1e-11)

@@ -164,7 +164,8 @@ def test_vector_sweep_reports_what_fails():
 
 def test_stability_verdicts():
     parts = np.empty((2, 2))
+    more = np.empty((2, 2), complex), np.empty(2, np.int64), np.empty(2, complex)
     s = np.array([[0.2, 0.3], [0.3, 0.2]])
-    assert stable(s, np.ones(2, complex), parts) == 1
-    assert stable(s, 2 * np.ones(2, complex), parts) == -1
-    assert stable(np.array([[0.0, 1.0], [1.0, 0.0]]), np.ones(2, complex), parts) == 0
+    assert stable(s, np.ones(2, complex), parts, *more) == 1
+    assert stable(s, 2 * np.ones(2, complex), parts, *more) == -1
+    assert stable(np.array([[0.0, 1.0], [1.0, 0.0]]), np.ones(2, complex), parts, *more) == 0
