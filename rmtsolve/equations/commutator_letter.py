@@ -69,6 +69,7 @@ class Letter:
         if self.discrete:
             return np.array([math.fsum(self.weights * self.nodes**k) for k in orders])
         centre, radius = self.centre, self.radius
+        # the default binds k; mypy infers no type for such a lambda
         rest = [self.law.expect(lambda x, k=k: ((x - centre) / radius) ** k) for k in orders[1:]]  # type: ignore[misc]
         return np.array([1.0, *rest])
 

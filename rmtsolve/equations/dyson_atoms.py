@@ -15,7 +15,7 @@ from ..status import Status
 from .dyson_nodes import AxisEquation, fail_at, slopes_at, solve_nodes
 
 _HEIGHTS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)  # over the atom, in units of the distance to the next singular point
-_LIGHTEST = 1e-7  # weight that counts as an atom
+LIGHTEST = 1e-7  # weight that counts as an atom
 
 
 def find_place(equation: AxisEquation, low: float, high: float, room: float) -> float:
@@ -33,7 +33,7 @@ def find_place(equation: AxisEquation, low: float, high: float, room: float) -> 
             guess = z[0] + m / slope
         if abs(guess - place) <= spread + 0.1 * share * room:
             place, weight = float(guess.real), abs(m * m / slope)
-    if not weight > _LIGHTEST:
+    if not weight > LIGHTEST:
         return float("nan")
     return _shortest(place, min(spread, 1e-12 * room + 8.0 * np.finfo(float).eps * abs(place)))
 

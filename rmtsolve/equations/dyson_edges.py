@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .. import _validate
 from ..errors import DomainError
 from ..measures.base import NO_ATOMS, Atoms, Complex, Real
-from .dyson_atoms import extrapolated, find_place, jump
+from .dyson_atoms import LIGHTEST, extrapolated, find_place, jump
 from .dyson_nodes import AxisEquation, Nodes, fail_at, joined, solve_nodes
 from .dyson_nodes import Disc as Disc
 from .dyson_nodes import Support as Support
@@ -166,7 +166,7 @@ def _collect(equation: AxisEquation, nodes: Nodes, reach: float) -> Support:
             keep[k : k + 2] = False
     # what N gains over a tiny cell is an atom, if it does not depend on the width of the cell; rounding scatters N over
     # the cells beside an atom at a hard edge: one atom a neighbourhood, 0 if it can be
-    tiny = np.flatnonzero((np.diff(nodes.x) <= 1e-5 * reach) & (growth > 1e-7))
+    tiny = np.flatnonzero((np.diff(nodes.x) <= 1e-5 * reach) & (growth > LIGHTEST))
     cells = [(float(nodes.x[i]), float(nodes.x[i + 1]), float(growth[i])) for i in tiny if _is_atom(nodes, int(i))]
     centres: list[tuple[float, float]] = []
     for low, high, _ in sorted(cells, key=lambda cell: (not cell[0] <= 0.0 <= cell[1], -cell[2])):
@@ -181,7 +181,7 @@ def _collect(equation: AxisEquation, nodes: Nodes, reach: float) -> Support:
         own = 1e-14 if low <= 0.0 <= high else 1e-9
         room = float(min(distance[distance > own * reach].min(initial=reach), reach))
         place = 0.0 if low <= 0.0 <= high else find_place(equation, low, high, room)
-        if np.isfinite(place) and (mass := jump(equation, place, room)) > 1e-7:
+        if np.isfinite(place) and (mass := jump(equation, place, room)) > LIGHTEST:
             atoms.append((place, mass))
     locations, weights = np.array(atoms).reshape(-1, 2).T
     _check_mass(equation, nodes, locations, crossings, np.where(keep, found, np.nan), reach)
