@@ -18,6 +18,9 @@ from .dense import factor, inverse_matrix, solve
 from .primitives import abs2
 
 EPS = 2.220446049250313e-16
+NO = 0
+YES = 1
+HIDDEN = 2
 
 
 @kernel
@@ -154,8 +157,11 @@ def build_jacobian(out_i, out_j, source, value, rows, cols, mix, m, jacobian):
 
 @kernel
 def stable(out_i, out_j, source, value, rows, cols, mix, m, step, full, work, jacobian, wide_pivots):
-    """Whether Y -> M S[Y] M has spectral radius below one, for Hermitian M: (1 - M S[.] M)^{-1} 1 must be positive."""
-    side = m.shape[1]
+    """Whether Y -> T[Y] = M S[Y] M has spectral radius below one, for Hermitian M: YES, NO or HIDDEN by rounding.
+
+    T maps positive matrices to such, so it does if and only if the Y with Y - T[Y] = 1 is positive. What rounding
+    leaves of that equation must not exceed 1/2; then Y - T[Y] > 0, which is as good.
+    """
     build_jacobian(out_i, out_j, source, value, rows, cols, mix, m, jacobian)
     for e in range(rows.size):
         step[e] = 0.0
@@ -163,18 +169,35 @@ def stable(out_i, out_j, source, value, rows, cols, mix, m, step, full, work, ja
             for k in range(m.shape[0]):
                 step[e] += mix[k, e]
     if not factor(jacobian, wide_pivots):
-        return False
+        return HIDDEN
     solve(jacobian, wide_pivots, step)
+    driven(1.0, out_i, out_j, source, value, step, m, full)
+    answer = YES if positive(full, 0.0, work) else NO
+    for e in range(rows.size):
+        for k in range(m.shape[0]):
+            step[e] += 1j * mix[k, e] * full[k, rows[e], cols[e]]
+    for _ in range(2):
+        driven(0.5, out_i, out_j, source, value, step, m, full)
+        if not positive(full, 0.0, work):
+            return HIDDEN
+        for e in range(rows.size):
+            step[e] = -step[e]
+    return answer
+
+
+@kernel
+def driven(share, out_i, out_j, source, value, y, m, full):
+    """full = i (share + M S[y] M), times i so that `positive` reads it."""
+    side = m.shape[1]
     for k in range(m.shape[0]):
         for i in range(side):
             for j in range(side):
-                full[k, i, j] = 1j if i == j else 0.0
+                full[k, i, j] = complex(0.0, share) if i == j else 0j
         for q in range(source.size):
-            weight = 1j * value[k, q] * step[source[q]]
+            weight = 1j * value[k, q] * y[source[q]]
             for i in range(side):
                 for j in range(side):
                     full[k, i, j] += weight * m[k, i, out_i[q]] * m[k, out_j[q], j]
-    return positive(full, 0.0, work)
 
 
 @kernel

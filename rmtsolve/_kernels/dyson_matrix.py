@@ -14,7 +14,18 @@ import numpy as np
 
 from ._jit import kernel
 from .dense import factor, solve
-from .dyson_map import EPS, build_jacobian, error_bound, evaluate, height_of, positive, stable
+from .dyson_map import (
+    EPS,
+    HIDDEN,
+    YES,
+    build_jacobian,
+    error_bound,
+    evaluate,
+    height_of,
+    positive,
+    row_size,
+    stable,
+)
 from .primitives import abs2, inverse
 
 CONVERGED = 0
@@ -28,6 +39,8 @@ DESCENT = 0.6  # ratio of its steps
 ROUNDING = 1e3  # tolerances within which a residual that stops falling is rounding
 CERTAIN = 30.0  # and on the axis is certain: beside an atom wrong complex states are roots up to rounding, too
 FLOOR = 1e-15  # height from which the last step to the axis is taken
+HEIGHTS = 5  # above the axis at which a solution is confirmed: 1e-6, 1e-8, ... of the width of the law
+NEAR = 1e-4  # relative change of the solution over such a height
 
 
 @kernel
@@ -156,6 +169,57 @@ def descend(
 
 
 @kernel
+def confirmed(
+    z, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, m, tol,
+    raised, kept, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
+):  # fmt: skip
+    """Whether the state s at real z is the limit of solutions above the axis. Returns (confirmed, evaluations).
+
+    All rows are raised by i h, where the solution with Im M > 0 is unique: it must be found beside s. m is a buffer.
+    """
+    side = a.shape[1]
+    height = 1e-6 * scale
+    spent = 0
+    for _ in range(HEIGHTS):  # beside an edge the solution changes over a small height
+        for e in range(s.size):
+            kept[e] = s[e]
+        for k in range(a.shape[0]):
+            for i in range(side):
+                for j in range(side):
+                    raised[k, i, j] = a[k, i, j]
+                raised[k, i, i] -= 1j * height
+        found, count, _ = newton(
+            z, spectral, raised, out_i, out_j, source, value, rows, cols, mix, kept, 0, 60, True, True, tol,
+            m, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
+        )  # fmt: skip
+        spent += count
+        if found and positive(m, 0.0, work):
+            near = True
+            for e in range(s.size):
+                size = math.sqrt(row_size(m, rows[e]) * row_size(m, cols[e]))
+                near = near and abs2(kept[e] - s[e]) <= NEAR * NEAR * size
+            if near:
+                return True, spent
+        height *= 1e-2
+    return False, spent
+
+
+@kernel
+def physical(
+    z, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, m, other, tol,
+    raised, kept, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
+):  # fmt: skip
+    """Whether a Hermitian solution s with matrices m is the physical one. Returns (physical, evaluations)."""
+    answer = stable(out_i, out_j, source, value, rows, cols, mix, m, step, trial_m, work, jacobian, wide_pivots)
+    if answer != HIDDEN:
+        return answer == YES, 0
+    return confirmed(
+        z, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, other, tol,
+        raised, kept, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
+    )  # fmt: skip
+
+
+@kernel
 def matrix_sweep(
     z, spectral, a, out_i, out_j, source, value, rows, cols, partner, mix, channels, norm_s, weights, scale, start,
     use_start, from_far, tol, out, unknowns, status, steps, residual, bound,
@@ -175,9 +239,11 @@ def matrix_sweep(
     work = np.empty((side, side), dtype=np.complex128)
     jacobian = np.empty((r, r), dtype=np.complex128)
     inverted = np.empty((r, r), dtype=np.complex128)
-    buffers = np.empty((7, r), dtype=np.complex128)
-    s, t, trial, trial_t, step, last, kept = (
-        buffers[0], buffers[1], buffers[2], buffers[3], buffers[4], buffers[5], buffers[6]
+    other = np.empty((atoms, side, side), dtype=np.complex128)
+    buffers = np.empty((8, r), dtype=np.complex128)
+    s, t, trial, trial_t, step, last, kept, lifted = (
+        buffers[0], buffers[1], buffers[2], buffers[3], buffers[4], buffers[5], buffers[6],
+        buffers[7],
     )  # fmt: skip
     sizes = np.empty(side)
     pivots = np.empty(side, dtype=np.int64)
@@ -203,9 +269,12 @@ def matrix_sweep(
                     m, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
                 )  # fmt: skip
                 spent += count
-                done = done and stable(
-                    out_i, out_j, source, value, rows, cols, mix, m, step, trial_m, work, jacobian, wide_pivots
-                )
+                if done:
+                    done, count = physical(
+                        here, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, m, other, tol,
+                        raised, kept, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
+                    )  # fmt: skip
+                    spent += count
                 if done:
                     hermitian = True
                     break
@@ -249,9 +318,14 @@ def matrix_sweep(
                         m, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
                     )  # fmt: skip
                     spent += count
-                    if real and stable(
-                        out_i, out_j, source, value, rows, cols, mix, m, step, trial_m, work, jacobian, wide_pivots
-                    ):
+                    if real:
+                        real, count = physical(
+                            here, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, m, other, tol,
+                            raised, lifted, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots,
+                            sizes,
+                        )  # fmt: skip
+                        spent += count
+                    if real:
                         done = True
                         hermitian = True
                         res = real_res
@@ -309,30 +383,12 @@ def matrix_sweep(
         if done and here.imag == 0.0 and not res <= CERTAIN * tol and (not hermitian or not bound[p] < np.inf):
             status[p] = NOT_CERTIFIED
         elif done and here.imag == 0.0 and not hermitian and not positive(m, -1e-9, work):
-            # nothing on the axis proves the branch: raise all rows a little, then Im M > 0 and the solution is unique
-            status[p] = NOT_CERTIFIED
-            height = 1e-6 * scale
-            for _ in range(3):
-                size = 0.0
-                for e in range(r):
-                    size = max(size, abs2(s[e]))
-                    kept[e] = s[e]
-                for k in range(atoms):
-                    for i in range(side):
-                        for j in range(side):
-                            raised[k, i, j] = a[k, i, j]
-                        raised[k, i, i] -= 1j * height
-                found, count, _ = newton(
-                    here, spectral, raised, out_i, out_j, source, value, rows, cols, mix, kept, 0, 60, True, True, tol,
-                    m, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
-                )  # fmt: skip
-                spent += count
-                gap = 0.0
-                for e in range(r):
-                    gap = max(gap, abs2(kept[e] - s[e]))
-                if found and positive(m, 0.0, work) and gap <= 1e-4 * size:
-                    status[p] = CONVERGED
-                    break
-                height *= 1e-2  # beside an edge the solution changes over a small height
+            # nothing on the axis proves the branch
+            proved, count = confirmed(
+                here, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, other, tol,
+                raised, kept, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
+            )  # fmt: skip
+            spent += count
+            status[p] = CONVERGED if proved else NOT_CERTIFIED
         steps[p] = spent
         residual[p] = res

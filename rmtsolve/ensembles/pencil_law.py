@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..equations.base import Equation
 from ..equations.solution import SolvedMeasure
+from ..measures.base import Measure
 from ..measures.discrete import Discrete
 from .covariance import SampleCovariance
 from .letters import Coefficients, Matrix, RectangularIID, is_white
@@ -51,7 +52,7 @@ def pencil_equation(
         for (key, _), a in coefficients.items()
         if is_white(letters[key]) or (averaged and _coloured(letters[key]))
     }  # covariance letters that get rows of their own
-    total = constant.shape[0] + sum(int(np.linalg.matrix_rank(a, hermitian=True)) for a in grown.values())
+    total = constant.shape[0] + sum(symmetric_factors(a)[1].shape[0] for a in grown.values())
     base = np.zeros((total, total), dtype=np.complex128)
     base[: len(sizes), : len(sizes)] = constant
     dimensions = np.concatenate([sizes, np.ones(total - len(sizes))])
@@ -80,14 +81,13 @@ def pencil_equation(
     for key, a in grown.items():
         letter = letters[key]
         white = is_white(letter)
-        values, vectors = np.linalg.eigh(a)
-        keep = np.abs(values) > 1e-12 * np.max(np.abs(values))
-        new = slice(row, row + int(keep.sum()))
-        # Schur complement: A (x) t R.T R = V (t a) V* (x) R.T R; a coloured population goes into the covariance of R
-        base[new, new] = -np.diag(1.0 / (values[keep] * (letter.population.locations[0] if white else 1.0)))
-        frame = np.zeros((total, total), dtype=np.complex128)
-        frame[new, : len(sizes)] = vectors[:, keep].conj().T
-        terms += _rectangular(frame, letter.ratio, 1.0, coloured=not white)
+        frame, core = symmetric_factors(a)
+        new = slice(row, row + core.shape[0])
+        # Schur complement: A (x) R.T R = F* C F (x) R.T R; a coloured population goes into the covariance of R
+        base[new, new] = -np.linalg.inv(core) / (letter.population.locations[0] if white else 1.0)
+        wide = np.zeros((total, total), dtype=np.complex128)
+        wide[new, : len(sizes)] = frame
+        terms += _rectangular(wide, letter.ratio, 1.0, coloured=not white)
         dimensions[new] = sizes[np.nonzero(np.diag(a @ a))[0][0]] / letter.ratio
         row = new.stop
 
@@ -119,6 +119,39 @@ def pencil_law(equation: Equation) -> SolvedMeasure:
     if isinstance(equation, MatrixDyson) or (isinstance(equation, FreePencil) and equation.axis is not None):
         return DysonLaw(equation)
     return SolvedMeasure(equation)
+
+
+def one_letter(letters: Mapping[str, Any]) -> Measure | None:
+    """The law of the only letter, if there is just one and it is self-adjoint."""
+    if len(letters) != 1:
+        return None
+    (letter,) = letters.values()
+    if isinstance(letter, RectangularIID):
+        return None
+    return letter if isinstance(letter, Discrete) else letter.law()
+
+
+def symmetric_factors(a: Matrix) -> tuple[Matrix, Matrix]:
+    """F and C with ``A = F* C F`` for Hermitian A, C the principal submatrix of A that F selects.
+
+    The columns of A that F selects span its range. New rows that belong to single rows of the pencil (and not to
+    eigenvectors of A) keep large and small entries of M apart beside atoms and hard edges, where M is singular.
+    """
+    rest = a.copy()
+    chosen: list[int] = []
+    for _ in range(a.shape[0]):
+        lengths = np.linalg.norm(rest, axis=0)
+        best = int(np.argmax(lengths))
+        if not lengths[best] > 1e-12 * np.linalg.norm(a):
+            break
+        chosen.append(best)
+        column = rest[:, best] / lengths[best]
+        rest = rest - np.outer(column, column.conj() @ rest)
+    chosen.sort()
+    core = a[np.ix_(chosen, chosen)]
+    frame = np.linalg.solve(core, a[chosen])
+    frame[:, chosen] = np.eye(len(chosen))
+    return frame, core
 
 
 def _gaussian_letter(letter: Any) -> bool:

@@ -14,7 +14,7 @@ from ..measures.base import Real
 from ..status import Status
 from .dyson_nodes import AxisEquation, fail_at, slopes_at, solve_nodes
 
-_HEIGHTS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)  # over the atom, in units of the distance to the next singular point
+_HEIGHTS = 10.0 ** -np.arange(1.5, 9.25, 0.5)  # over the atom, in units of the distance to the next singular point
 LIGHTEST = 1e-7  # weight that counts as an atom
 
 
@@ -22,7 +22,7 @@ def find_place(equation: AxisEquation, low: float, high: float, room: float) -> 
     """Place of the atom between low and high; nan if the transform has no pole there."""
     spread = max(high - low, 4.0 * np.finfo(float).eps * max(abs(low), abs(high)))
     place, weight = 0.5 * (low + high), np.nan
-    for share in _HEIGHTS:
+    for share in _HEIGHTS.tolist():
         z = np.array([place + 1j * share * room])
         swept = equation.sweep(z)
         assert swept is not None
@@ -31,7 +31,8 @@ def find_place(equation: AxisEquation, low: float, high: float, room: float) -> 
         m, slope = equation.readout(z, swept.state)[0], slopes_at(equation, z, swept.state)[0]
         with np.errstate(all="ignore"):
             guess = z[0] + m / slope
-        if abs(guess - place) <= spread + 0.1 * share * room:
+        # one height may be too small to be solved at, another so large that other singular points are as near
+        if low - spread <= guess.real <= high + spread and abs(guess.imag) <= spread + 0.1 * share * room:
             place, weight = float(guess.real), abs(m * m / slope)
     if not weight > LIGHTEST:
         return float("nan")

@@ -194,7 +194,7 @@ def _collect(equation: AxisEquation, nodes: Nodes, reach: float) -> Support:
 def _check_mass(
     equation: AxisEquation, nodes: Nodes, atoms: Real, crossings: NDArray[np.int64], edges: Real, reach: float
 ) -> None:
-    """Raise if N grows where there is neither a bulk nor an atom, or more than it can beside the edge of a cell."""
+    """Raise if N grows where there is neither a bulk nor an atom, or more than it can at the edge or inside of one."""
     growth = np.diff(nodes.level)
     empty = (nodes.kind[:-1] == 0) & (nodes.kind[1:] == 0)
     for first, last in crossings[np.isnan(edges)].reshape(-1, 2):
@@ -203,6 +203,8 @@ def _check_mass(
         inner = i + nodes.kind[i + 1]
         most = _STEEPEST * nodes.density[inner] * max(abs(edge - nodes.x[inner]), 1e-13 * reach)
         empty[i] |= growth[i] > max(most, _LOST)
+    mean = 0.5 * np.diff(nodes.x) * (nodes.density[:-1] + nodes.density[1:])
+    empty |= (nodes.kind[:-1] == 1) & (nodes.kind[1:] == 1) & (growth > np.maximum(_STEEPEST * mean, _LOST))
     near = (nodes.x[:-1, None] - 1e-6 * reach <= atoms) & (atoms <= nodes.x[1:, None] + 1e-6 * reach)
     lost = np.where(empty & ~near.any(axis=1), growth, 0.0)
     if np.abs(lost).sum() > _LOST:

@@ -137,3 +137,42 @@ def test_gap_and_atom_of_a_triangular_pattern(balance):
     # columns over rows: the same singular values, in units of their number
     assert_allclose(squares.edges, np.array([gap, high]) ** 2 * (1.0 + balance), rtol=1e-6, atol=1e-14)
     assert_allclose(squares.atoms.weights.sum(), max(0.0, 1.0 - 1.0 / balance), atol=1e-11)
+
+
+# ---------------------------------------------------------------------- atoms of pencils, from dimensions of kernels
+def test_an_atom_in_a_gap_from_rows_coupled_to_one_only():
+    """[[-3, B], [B*, C]] with B of two rows and one column: B* has a kernel of a third of all dimensions."""
+    x = [[0, 0, -3], [0, 0, 1], [-3, 1, -1]]
+    y = [[0, 0, -3], [0, 0, 3], [-3, 3, -2]]
+    constant = [[-3, 0, -1], [0, -3, 0], [-1, 0, 2]]
+    law = rmt.LinearPencil(constant, {"X": x, "Y": y}, X=rmt.Wigner(), Y=rmt.SampleCovariance([1.0], 1.0)).law()
+    np.testing.assert_allclose(law.atoms, [[-3.0], [1 / 3]], atol=1e-12)
+    np.testing.assert_allclose(law.masses, 1 / 3, atol=1e-12)
+    assert law.edges[1] < -3.06 and law.edges[2] > 1.9
+
+
+def test_atoms_where_a_fixed_matrix_meets_the_kernel_of_a_covariance():
+    """ker Y and the eigenspace of D for d share 1/3 + (1 - 1/3.7) - 1 = 7/111; there the pencil is A0 + d A_D."""
+    constant = np.array([[0.0, 3, 2], [3, -3, -2], [2, -2, -1]])
+    a = np.array([[-1.0, -3, -2], [-3, -1, -2], [-2, -2, 1]])
+    b = [[0, 1, -1], [1, -1, 2], [-1, 2, 0]]
+    fixed = [-0.29, -0.27, 0.25]
+    letters = {"D": rmt.Discrete(fixed), "Y": rmt.SampleCovariance([1.0], 3.7)}
+    law = rmt.LinearPencil(constant, {"D": a, "Y": b}, **letters).law()
+    exact = np.sort(np.concatenate([np.linalg.eigvalsh(constant + d * a) for d in fixed]))
+    np.testing.assert_allclose(law.atoms.locations, exact, atol=1e-8)
+    np.testing.assert_allclose(law.atoms.weights, 7 / 333, atol=1e-8)
+    np.testing.assert_allclose(law.masses.sum(), 1 - 9 * 7 / 333, atol=1e-7)
+
+
+def test_an_inverse_square_root_edge_of_a_pencil_with_two_letters():
+    """Wigner X and covariance Y of rank 2 n: rows [0, B; B*, 2 Y], B = -3 - 3 X - Y, has a hard edge at 0."""
+    pencil = rmt.LinearPencil(
+        [[0, -3], [-3, 0]], {"X": [[0, -3], [-3, 0]], "Y": [[0, -1], [-1, 2]]},
+        X=rmt.Wigner(), Y=rmt.SampleCovariance([1.0], 0.5),
+    )  # fmt: skip
+    law = pencil.law()
+    assert law.edges[1] == 0.0 and law.edges.size == 4
+    np.testing.assert_allclose(law.masses, 0.5, atol=1e-12)  # B is invertible: as many negative as positive ones
+    near = law.density([-1e-6, -1e-8]) * np.array([1e-3, 1e-4])
+    np.testing.assert_allclose(near[0], near[1], rtol=1e-6)
