@@ -175,7 +175,9 @@ def confirmed(
 ):  # fmt: skip
     """Whether the state s at real z is the limit of solutions above the axis. Returns (confirmed, evaluations).
 
-    All rows are raised by i h, where the solution with Im M > 0 is unique: it must be found beside s. m is a buffer.
+    All rows are raised by i h, where the solution with Im M > 0 is unique: it must be found beside s. The imaginary
+    parts of diagonal unknowns and of their images must agree, too: the image of a wrong root has Im M > 0. m is a
+    buffer.
     """
     side = a.shape[1]
     height = 1e-6 * scale
@@ -198,6 +200,8 @@ def confirmed(
             for e in range(s.size):
                 size = math.sqrt(row_size(m, rows[e]) * row_size(m, cols[e]))
                 near = near and abs2(kept[e] - s[e]) <= NEAR * NEAR * size
+                if rows[e] == cols[e]:
+                    near = near and abs(kept[e].imag - t[e].imag) <= 0.1 * t[e].imag
             if near:
                 return True, spent
         height *= 1e-2

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from rmtsolve._kernels.dyson_map import error_bound, evaluate, height_of, positive
-from rmtsolve._kernels.dyson_matrix import matrix_sweep
+from rmtsolve._kernels.dyson_map import HIDDEN, NO, YES, error_bound, evaluate, height_of, positive
+from rmtsolve._kernels.dyson_map import stable as stable_matrix
+from rmtsolve._kernels.dyson_matrix import confirmed, matrix_sweep, physical
 from rmtsolve._kernels.dyson_vector import stable, vector_sweep
 
 
@@ -169,3 +170,48 @@ def test_stability_verdicts():
     assert stable(s, np.ones(2, complex), parts, *more) == 1
     assert stable(s, 2 * np.ones(2, complex), parts, *more) == -1
     assert stable(np.array([[0.0, 1.0], [1.0, 0.0]]), np.ones(2, complex), parts, *more) == 0
+
+
+# ---------------------------------------------------------------------- which real solution is the physical one
+def buffers(r=1, side=1):
+    """Vectors and matrices that `physical` works with."""
+    vector, stack = (lambda: np.empty(r, dtype=complex)), (lambda: np.empty((1, side, side), dtype=complex))
+    return (
+        stack(), vector(), vector(), vector(), stack(), vector(), vector(), np.empty((side, side), dtype=complex),
+        np.empty(side, dtype=np.int64), np.empty((r, r), dtype=complex), np.empty(r, dtype=np.int64), np.empty(side),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("m", "answer"),
+    [(0.5 * (np.sqrt(5.0) - 3.0), YES), (-0.5 * (np.sqrt(5.0) + 3.0), NO), (1.0, HIDDEN), (-1.0 - 1e-17, HIDDEN)],
+)
+def test_stability_of_real_solutions(m, answer):
+    """Semicircle at 3: both roots of m^2 + 3 m + 1 = 0; T = m^2, and at its edges 1 - T vanishes."""
+    model = layout()
+    out_i, out_j, source, value, rows, cols, mix = *model[2:8], model[9]
+    step, full, work = np.empty(1, complex), np.empty((1, 1, 1), complex), np.empty((1, 1), complex)
+    state = np.full((1, 1, 1), m, dtype=complex)
+    found = stable_matrix(
+        out_i, out_j, source, value, rows, cols, mix, state, step, full, work, work.copy(), np.empty(1, np.int64)
+    )
+    assert found == answer
+
+
+@pytest.mark.parametrize(("sign", "right"), [(1.0, True), (-1.0, False)])
+def test_real_solutions_are_confirmed_above_the_axis(sign, right):
+    s = np.array([0.5 * (sign * np.sqrt(5.0) - 3.0) + 0j])
+    other = np.empty((1, 1, 1), dtype=complex)
+    found, count = confirmed(3.0 + 0j, 1.0, *layout()[:8], layout()[9], s, other, 1e-13, *buffers())
+    assert found == right and count >= 2
+
+
+def test_a_solution_at_an_edge_is_asked_for_above_it():
+    s, m = np.array([-1.0 + 0j]), np.full((1, 1, 1), -1.0, dtype=complex)
+    other = np.empty((1, 1, 1), dtype=complex)
+    arguments = (2.0 + 0j, 0.5, *layout()[:8], layout()[9])
+    found, count = physical(*arguments, s, m, other, 1e-13, *buffers())
+    assert found and count >= 2  # the square root of the second height, 5e-9, is below 1e-4
+    s[0] = m[0] = 0.5 * (np.sqrt(5.0) - 3.0)
+    found, count = physical(3.0 + 0j, *arguments[1:], s, m, other, 1e-13, *buffers())
+    assert found and count == 0
