@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ..equations.base import Equation
 from ..equations.solution import SolvedMeasure
-from ..measures.base import Measure
 from ..measures.discrete import Discrete
 from .covariance import SampleCovariance
 from .letters import Coefficients, Matrix, RectangularIID, is_white
@@ -121,16 +120,6 @@ def pencil_law(equation: Equation) -> SolvedMeasure:
     return SolvedMeasure(equation)
 
 
-def one_letter(letters: Mapping[str, Any]) -> Measure | None:
-    """The law of the only letter, if there is just one and it is self-adjoint."""
-    if len(letters) != 1:
-        return None
-    (letter,) = letters.values()
-    if isinstance(letter, RectangularIID):
-        return None
-    return letter if isinstance(letter, Discrete) else letter.law()
-
-
 def symmetric_factors(a: Matrix) -> tuple[Matrix, Matrix]:
     """F and C with ``A = F* C F`` for Hermitian A, C the principal submatrix of A that F selects.
 
@@ -151,7 +140,7 @@ def symmetric_factors(a: Matrix) -> tuple[Matrix, Matrix]:
     core = a[np.ix_(chosen, chosen)]
     frame = np.linalg.solve(core, a[chosen])
     frame[:, chosen] = np.eye(len(chosen))
-    return frame, core
+    return np.asarray(frame), core
 
 
 def _gaussian_letter(letter: Any) -> bool:

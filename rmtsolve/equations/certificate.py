@@ -14,11 +14,12 @@ from ..status import Status
 from .base import Complex, Equation, Real
 from .bounds import error_bounds
 from .branch import judge, pick_eigenvalue, settle_on_axis, spread_out
+from .certificate_axis import judge_from_above, near_infinity
 from .domains import Domain, smallest_imaginary
 from .iterations import polish
 from .maps import FlatMap
 from .methods import Auto
-from .probe import domain_at, gauged, profile
+from .probe import Profile, domain_at, gauged, profile
 from .stacks import spectral_radius
 
 _PICK_POINTS = 60
@@ -189,18 +190,39 @@ def _check_state(equation: Equation, z: Complex, state: Complex) -> _Checked:
     distance = np.abs(refined - state).max(axis=1)
     # Newton's iteration went to a root that is not beside the given numbers: they solve nothing
     status = np.where((status == Status.CONVERGED) & ~(distance <= 0.1 * size), int(Status.STALLED), status)
-    verdict = judge(tmap, facts, domain, z, refined, status, continued=np.zeros(z.size, dtype=bool))
+    with np.errstate(all="ignore"):  # m may be infinite
+        verdict = judge(tmap, facts, domain, z, refined, status, continued=np.zeros(z.size, dtype=bool))
     m, exact = tmap.readout(z, state), tmap.readout(z, refined)
+    _judge_again(tmap, facts, domain, z, refined, verdict.status, exact)
     found = np.flatnonzero(np.isin(verdict.status, (Status.CONVERGED, Status.NOT_CERTIFIED)))
     bound, proved = np.full(z.size, np.nan), np.zeros(z.size, dtype=bool)
     bound[found], proved[found] = error_bounds(tmap, domain, z[found], refined[found])
-    bound = bound + np.abs(m - exact)
+    with np.errstate(all="ignore"):
+        bound = bound + np.abs(m - exact)
     lowest = smallest_imaginary(state) if len(tmap.shape) == 2 else state.imag.min(axis=1)
     with np.errstate(all="ignore"):
         height = np.where(finite, lowest / size, np.nan)
     status = _withdrawn(domain, z, m, verdict.status, facts.remark)
     found_facts = _PerPoint(status, residual, height, _contraction(tmap, z, refined), bound, proved)
     return _Checked(found_facts, _pick(z, m))
+
+
+def _judge_again(
+    tmap: FlatMap, facts: Profile, domain: Domain, z: Complex, state: Complex, status: NDArray[np.int64], m: Complex
+) -> None:
+    """Second opinion, in place, on real roots at real z that were not accepted there."""
+    doubtful = np.isin(status, (Status.WRONG_BRANCH, Status.NOT_CERTIFIED, Status.NOT_FINITE))
+    doubtful |= (status == Status.STALLED) & near_infinity(tmap, z, state)
+    index = np.flatnonzero(doubtful & (z.imag == 0.0) & np.isfinite(state).all(axis=1))
+    if index.size == 0:
+        return
+    second, limit = judge_from_above(tmap, facts, domain, z[index], state[index])
+    with np.errstate(all="ignore"):
+        same = np.abs(m[index] - limit) <= 1e-6 / tmap.gauge.reach(z[index]) + 1e-6 * np.abs(limit)
+    right = second == Status.CONVERGED
+    status[index[right & same]] = Status.CONVERGED
+    # the right root, but m is infinite, or not to be had from it
+    status[index[right & ~np.isfinite(m[index])]] = Status.SINGULAR
 
 
 def _check_values(equation: Equation, z: Complex, m: Complex) -> _Checked:

@@ -76,7 +76,7 @@ class CommutatorEquation(Equation):
 
     def __init__(self, one: Measure, two: Measure) -> None:
         super().__init__(
-            self._map, lambda z, state: state[:, 0] / (1 - state[:, 1] * state[:, 2]) / self.size,
+            self._map, lambda z, state: self._normalised(state[:, 0] / (1 - state[:, 1] * state[:, 2])),
             shape=(5,), jacobian=self._slope, start=self._begin,
             name="free commutator",
         )  # fmt: skip
@@ -90,7 +90,7 @@ class CommutatorEquation(Equation):
     def _map(self, z: Any, state: Any) -> Any:
         n, p, r, tau_a, tau_b = state.T
         image = np.empty_like(state)
-        image[:, 0] = -1 / (z / self.size + p * r / n)
+        image[:, 0] = -1 / (self._normalised(z) + p * r / n)
         for letter, own, tau, its in ((self.one, p, tau_a, 2), (self.two, r, tau_b, 1)):
             kappa = own * n
             a1, a2 = letter.plain(kappa, tau)
@@ -98,6 +98,10 @@ class CommutatorEquation(Equation):
             image[:, its] = n * a2 / total
             image[:, 5 - its] = tau + a1 / total
         return image
+
+    def _normalised(self, z: Any) -> Any:
+        """z over the product of the two radii, which is rounded in `size`."""
+        return z / self.size if z.dtype != object else z / self.one.radius / self.two.radius
 
     def _slope(self, z: Complex, state: Complex) -> Complex:
         return self._image(z, state)[1]

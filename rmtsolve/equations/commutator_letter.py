@@ -20,7 +20,8 @@ import numpy as np
 
 from ..measures.base import Complex, Measure, Real
 from ..measures.discrete import Discrete
-from .operands import series_error, stand_in
+from .high_precision import transform_precisely
+from .operands import series_error, stand_in, transform_doubt
 
 _TERMS = 12  # of the series in kappa
 _FAR = 1.0 / 24.0  # |kappa d^2| up to which it is used: 24^-12 < 1e-16
@@ -84,14 +85,20 @@ class Letter:
         return float(self.moments[2] - self.moments[1] ** 2)
 
     def plain(self, kappa: Any, tau: Any) -> tuple[Any, Any]:
-        """A1 and A2 alone, also at mpmath numbers if the law is Discrete."""
+        """A1 and A2 alone, also at mpmath numbers, where nothing is lost by the partial fractions."""
         if kappa.dtype != object:
             return self.averages(kappa, tau)[:2]
-        if not self.discrete:
-            raise TypeError("high precision needs laws that are Discrete")
-        d = self.nodes.astype(object) - tau[:, None]
-        share = self.weights * d / (1 - kappa[:, None] * d * d)
-        return share.sum(axis=1), (share * d).sum(axis=1)
+        if self.discrete:
+            at, mass = (part.astype(object) for part in self.measure.atoms)
+            d = ((at + 0 * tau[:, None]) - self.centre) / self.radius - tau[:, None]
+            share = mass * d / (1 - kappa[:, None] * d * d)
+            return share.sum(axis=1), (share * d).sum(axis=1)
+        h = np.sqrt(1 / kappa)
+        above, below = (
+            -self.radius * transform_precisely(self.measure, self.centre + self.radius * (tau + step))
+            for step in (h, -h)
+        )
+        return h * h * (above + below) / 2, h * h * (h * (above - below) / 2 - 1)
 
     def averages(self, kappa: Complex, tau: Complex) -> Averages:
         """All averages at n points; nan where they do not exist."""
@@ -110,21 +117,13 @@ class Letter:
             return out
 
     def series_noise(self, kappa: Complex, tau: Complex) -> tuple[Real, Real]:
-        """Bounds on the errors of A1 and A2 where a series stands for the law.
-
-        Its distribution function is wrong by at most `error`; so m is by at most ``error pi / |Im u|``, and on the real
-        line off the support by ``2 error`` over the distance to it.
-        """
+        """Bounds on the errors of A1 and A2 where a series stands for the law."""
         if self.error == 0.0:
             return np.zeros(kappa.size), np.zeros(kappa.size)
-        bulks = (self.measure.support - self.centre) / self.radius
         with np.errstate(all="ignore"):
             h = np.sqrt(1.0 / kappa)
-            miss = np.zeros(kappa.size)
-            for u in (tau + h, tau - h):
-                x = u.real[:, None]
-                away = np.maximum(np.maximum(bulks[:, 0] - x, x - bulks[:, 1]), 0.0).min(axis=1)
-                miss = np.maximum(miss, self.error * np.minimum(np.pi / np.abs(u.imag), 2.0 / away))
+            points = (self.centre + self.radius * (tau + step) for step in (h, -h))
+            miss = self.radius * np.maximum(*(transform_doubt(self.measure.support, self.error, u) for u in points))
             size = np.abs(h)
         return size**2 * miss, size**3 * miss
 

@@ -20,14 +20,17 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..measures.base import Measure
+from ..measures.base import Measure, Precise
 from ..status import Status
 from .base import Equation, Sweep
 from .composition_edges import Edge, edge_table, singular_intervals
+from .high_precision import transform_precisely
+from .operands import series_error, transform_doubt
 
 Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -51,7 +54,7 @@ class CompositionEquation(Equation):
 
     def __init__(self, kind: str, population: Measure, scale: float) -> None:
         super().__init__(
-            lambda z, u: u + z - self.image(u)[0],
+            self._map,
             lambda z, u: self.transform(z, 0.0, u),
             jacobian=lambda z, u: (1.0 - self.image(u)[1])[:, None, None],
             start=lambda z: z + 1j * self.size,
@@ -62,23 +65,45 @@ class CompositionEquation(Equation):
         self.scale = scale
         self.origin = kind in ("covariance", "free poisson")
 
+    def _map(self, z: Any, u: Any) -> Any:
+        return u + z - (self._precise_image(u) if u.dtype == object else self.image(u)[0])
+
+    def _precise_image(self, u: Precise) -> Precise:
+        """F(u) at mpmath numbers."""
+        c, m = self.scale + 0 * u, transform_precisely(self.population, u)
+        if self.origin:
+            return u * (1 - c - c * u * m)
+        return u - c * m if self.kind == "deformed wigner" else c * u + (c - 1) / m
+
     def image(self, u: Complex) -> tuple[Complex, Complex]:
         """F(u) and F'(u)."""
         c = self.scale
         with np.errstate(all="ignore"):  # at poles of m_H, which callers tell by values that are not finite
-            m, slope = self.population._stieltjes(u), self.population._stieltjes_derivative(u)
+            m, slope = self._of_population(u), self._of_population(u, derivative=True)
             if self.origin:
                 return u * (1.0 - c - c * u * m), 1.0 - c - c * u * (2.0 * m + u * slope)
             if self.kind == "deformed wigner":
                 return u - c * m, 1.0 - c * slope
             return c * u + (c - 1.0) / m, c - (c - 1.0) * slope / (m * m)
 
+    def _of_population(self, u: Complex, *, derivative: bool = False) -> Complex:
+        """m_H or its derivative in both half-planes (difference quotients across the real axis ask for the lower)."""
+        function = self.population._stieltjes_derivative if derivative else self.population._stieltjes
+        lower = u.imag < 0.0
+        if not lower.any():
+            return function(u)
+        value = function(np.asarray(np.where(lower, u.conj(), u) + 0.0, dtype=np.complex128))
+        return np.where(lower, value.conj(), value)
+
     def transform(self, z: Complex, base: Real | float, delta: Complex) -> Complex:
         """Stieltjes transform of the law at ``u = base + delta``."""
         u = base + delta
         if self.kind == "free poisson":
             return -1.0 / u
-        m = self.population._stieltjes(u)
+        if u.dtype == object:
+            c, m = self.scale + 0 * u, transform_precisely(self.population, u)
+            return m / (1 - c - c * u * m) if self.kind == "covariance" else m
+        m = self._of_population(u)
         if self.kind != "covariance":
             return m
         share, near = self.share(u, m)
@@ -306,7 +331,8 @@ class CompositionEquation(Equation):
                 passed = np.full(u.size, self.scale)
             else:
                 passed = (self.scale - 1.0) / np.abs(self.population._stieltjes(u)) ** 2
-            total = rest + 8.0 * _EPS * (np.abs(z) + np.abs(u)) + 4.0 * _EPS * passed / near
+            doubt = transform_doubt(self.population.support, series_error(self.population), u)
+            total = rest + 8.0 * _EPS * (np.abs(z) + np.abs(u)) + passed * (4.0 * _EPS / near + doubt)
             beta = total / steep
             radius = np.where(beta * np.maximum(1.0, g / steep) < 0.157 * near, 2.0 * beta, np.inf)
             above = (z.imag > 0.0) & (g < 1.0)
@@ -316,7 +342,11 @@ class CompositionEquation(Equation):
                 spread = spread / self.scale if self.kind == "covariance" else spread
             else:  # |m_H'| <= int H / |t - u|^2 <= Im m_H / Im u, or over the distance to the support
                 spread = radius / np.maximum(near - radius, 0.0) ** 2
-            bound = spread + 16.0 * _EPS * np.abs(m)
+            if self.kind == "covariance":  # read off as (u/z) m_H
+                doubt = doubt / np.abs(1.0 - self.scale - self.scale * u * self._of_population(u))
+            elif self.kind == "free poisson":
+                doubt = 0.0 * doubt
+            bound = spread + 16.0 * _EPS * np.abs(m) + doubt
             return np.asarray(rest / np.maximum(np.abs(z), 1e-300)), np.where(np.isfinite(bound), bound, np.nan)
 
 

@@ -23,6 +23,9 @@ Real = NDArray[np.float64]
 _EPS = float(np.finfo(float).eps)
 _NODES = 64  # on the circle that gives the Taylor series at a critical point
 _TERMS = 40  # of that series
+# least depth of g below 1 that makes a gap: one of depth d has the width d^(3/2), and rounding also makes g < 1 where
+# bulks touch at a point where F' = F'' = 0
+_TOUCH = 1e-12
 _GOLDEN = 0.5 * (math.sqrt(5.0) - 1.0)
 
 
@@ -111,7 +114,7 @@ def _gap(excess: Callable[[float], float], left: float, right: float) -> list[fl
     c, d = b - _GOLDEN * (b - a), a + _GOLDEN * (b - a)
     gc, gd = excess(c), excess(d)
     for _ in range(90):  # golden section for the minimum of g, until g < 1 is seen
-        if min(gc, gd) < 0.0:
+        if min(gc, gd) < -_TOUCH:
             break
         if gc < gd:
             b, d, gd = d, c, gc
@@ -121,7 +124,7 @@ def _gap(excess: Callable[[float], float], left: float, right: float) -> list[fl
             a, c, gc = c, d, gd
             d = a + _GOLDEN * (b - a)
             gd = excess(d)
-    if not min(gc, gd) < 0.0:
+    if not min(gc, gd) < -_TOUCH:
         return []
     inside = c if gc < 0.0 else d
     ends = []

@@ -55,7 +55,9 @@ class CompositionLaw(SolvedMeasure):
                 negative = law._stieltjes(ends.ravel() + 0j).real.reshape(-1, 2) > 0.0  # G < 0
             turn = negative[:, 1].astype(float) - negative[:, 0]
             share = equation.scale * share + (equation.scale - 1.0) * turn
-        return _validate.read_only(np.asarray(self._factor * share))
+        at, mass = self.atoms
+        inside = (at > self.support[:, :1]) & (at < self.support[:, 1:])  # the charge of a bulk holds that of its atoms
+        return _validate.read_only(np.asarray(self._factor * share - inside @ mass))
 
     @property
     def atoms(self) -> Atoms:
@@ -78,11 +80,7 @@ class CompositionLaw(SolvedMeasure):
         return Atoms(_validate.read_only(at[keep]), _validate.read_only(mass[keep]))
 
     def _stieltjes(self, z: Complex) -> Complex:
-        swept = self.equation.sweep(z)
-        m = self.equation.transform(z, 0.0, swept.state)
-        if swept.status.any():
-            raise ConvergenceError(Solution(self.equation, z, m, *swept, method="composition"), self.title)
-        return m
+        return self.equation.transform(z, 0.0, self._solved_for(z))
 
     def _stieltjes_derivative(self, z: Complex) -> Complex:
         """``m'(z)``, from ``du/dz = 1 / F'(u)``."""
@@ -114,6 +112,58 @@ class CompositionLaw(SolvedMeasure):
             kappas = [law.free_cumulant(j) + (scale if j == 2 else 0.0) for j in orders]
         return float(self._factor * moments_from_free_cumulants(kappas)[-1])
 
+    def _cdf(self, x: Real) -> Real:
+        """From the masses of the bulks and, inside them, the potential; by quadrature where that of H is not known."""
+        edges, (at, mass) = self.edges, self.atoms
+        inside = self._in_bulk(x) & ~np.isin(x, edges)
+        # at an atom inside a bulk the potential is read next to it, where the mass on the right still holds the atom
+        beside = np.where(np.isin(x, at), x - 1e-15 * float(np.abs(edges).max(initial=0.0)), x)
+        above = self._above(beside[inside]) if inside.any() else np.empty(0)
+        if above is None:
+            return super()._cdf(x)
+        atoms = np.concatenate([[0.0], np.cumsum(mass)])
+        value = atoms[np.searchsorted(at, x, side="right")]
+        value += np.concatenate([[0.0], np.cumsum(self.masses)])[np.searchsorted(edges, x, side="right") // 2]
+        own = np.where(np.isin(x, at), np.append(mass, 0.0)[np.searchsorted(at, x)], 0.0)
+        value[inside] = 1.0 - above + own[inside]
+        return np.asarray(np.clip(value, 0.0, 1.0))
+
+    def _above(self, x: Real) -> Real | None:
+        """Mass right of x, at points of the bulks that are no atoms; None where the potential of H is not known.
+
+        ``U(z) = int log(z - x)`` is stationary in u, so that ``U' = -m`` is its derivative by z alone:
+
+        ===============  =====================================================
+        deformed wigner  ``U_H(u) + var m_H(u)^2 / 2``
+        free power       ``T U_H(u) - (T - 1) log(-1/m_H(u))``
+        free poisson     ``z/u + (1 - c) log u + c U_H(u)``, up to a constant
+        covariance       the same less ``(1 - c) log z``, over c
+        ===============  =====================================================
+        """
+        from .sides import Side
+
+        equation = self.equation
+        z, c = x.astype(np.complex128), equation.scale
+        u = self._solved_for(z)
+        inner = Side(equation.population, "sum").potential(u)
+        if inner is None:
+            return None
+        m = equation.population._stieltjes(u)
+        if equation.kind == "deformed wigner":
+            return np.asarray((inner + 0.5 * c * m * m).imag / np.pi)
+        if equation.kind == "free power":
+            return np.asarray((c * inner.imag - (c - 1.0) * np.angle(-1.0 / m)) / np.pi)
+        total = (z / u).imag + (1.0 - c) * np.angle(u) + c * inner.imag
+        return np.asarray((total / c if equation.kind == "covariance" else total) / np.pi)
+
+    def _solved_for(self, z: Complex) -> Complex:
+        """u at points with Im z >= 0."""
+        swept = self.equation.sweep(z)
+        if swept.status.any():
+            m = self.equation.transform(z, 0.0, swept.state)
+            raise ConvergenceError(Solution(self.equation, z, m, *swept, method="composition"), self.title)
+        return swept.state
+
     def _density(self, x: Real) -> Real:
         edges = self.edges
         index = np.searchsorted(0.5 * (edges[1:] + edges[:-1]), x)
@@ -128,12 +178,7 @@ class CompositionLaw(SolvedMeasure):
         delta, found = equation.near_edge(index, offset.astype(np.complex128))
         u = np.array([edge.critical for edge in equation.table])[index] + delta
         if not found.all():
-            z = (self.edges[index] + offset)[~found].astype(np.complex128)
-            swept = equation.sweep(z)
-            if swept.status.any():
-                m = equation.transform(z, 0.0, swept.state)
-                raise ConvergenceError(Solution(equation, z, m, *swept, method="composition"), self.title)
-            u[~found] = swept.state
+            u[~found] = self._solved_for((self.edges[index] + offset)[~found].astype(np.complex128))
         return np.asarray(equation.height(self.edges[index] + offset, u) / math.pi)
 
 

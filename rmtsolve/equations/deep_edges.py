@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Real = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-_GRID = 97  # points on which an interval is first looked at
+_GRID = 98  # points on which an interval is first looked at: not its middle, where two equal atoms make 0/0
 _NEAR, _FAR = 70.0, 40.0  # logarithms of the smallest and largest distance from the end of an interval
 _NARROW = 1e-8  # gaps and bulks of this relative width are not resolved
 _GOLDEN = 0.5 * (3.0 - 5.0**0.5)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from .. import _validate
-from ..measures.base import Atoms, Complex, Measure, Real
+from ..measures._precise import precise_array
+from ..measures.base import Atoms, Complex, Measure, Precise, Real
 from ..measures.discrete import Discrete
 from ..measures.series import ChebyshevBulk, SeriesMeasure
 
@@ -77,6 +79,10 @@ class SquaredLaw(Measure):
         with np.errstate(all="ignore"):
             return 0.5 * (self.base._stieltjes_derivative(root) - self.base._stieltjes(root) / root) / z
 
+    def _stieltjes_precise(self, z: Precise, transform: Callable[[Measure, Precise], Precise]) -> Precise:
+        root = np.sqrt(z)
+        return transform(self.base, root) / root
+
     def _moment(self, k: int) -> float:
         return self.base.moment(2 * k)
 
@@ -127,6 +133,13 @@ class SymmetricRoot(Measure):
         w = z * z
         slope = self.square._stieltjes(w) + 2.0 * w * self.square._stieltjes_derivative(w)
         return np.where(left, slope.conj(), slope)
+
+    def _stieltjes_precise(self, z: Precise, transform: Callable[[Measure, Precise], Precise]) -> Precise:
+        right = precise_array(point if point.real >= 0 else -point.conjugate() for point in z)
+        m = right * transform(self.square, right * right)
+        return precise_array(
+            value if point.real >= 0 else -value.conjugate() for point, value in zip(z, m, strict=True)
+        )
 
     def _moment(self, k: int) -> float:
         return 0.0 if k % 2 else self.square.moment(k // 2)

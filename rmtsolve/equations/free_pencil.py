@@ -30,6 +30,7 @@ from .dyson_nodes import Disc
 from .free_pencil_axis import PencilAxis, has_potential
 from .free_pencil_frames import coordinates
 from .free_pencil_newton import PencilNewton
+from .high_precision import resolvent_average
 from .probe import Profile
 
 Matrix = NDArray[np.complex128]
@@ -188,9 +189,9 @@ class FreePencil(Equation):
 def _transform(w: Any, core: Matrix, law: Measure) -> Any:
     """``int (w - s a)^{-1} mu(ds)`` for a stack of w."""
     atoms = law.atoms
-    if (isinstance(law, Discrete) and atoms.locations.size <= 16) or w.dtype == object:
-        if not isinstance(law, Discrete):
-            raise TypeError("high precision needs letters with Discrete laws")
+    if w.dtype == object and not isinstance(law, Discrete):
+        return resolvent_average(w, core, law)
+    if w.dtype == object or (isinstance(law, Discrete) and atoms.locations.size <= 16):
         return sum(p * np.linalg.inv(w - s * core) for s, p in zip(atoms.locations, atoms.weights, strict=True))
     # w^{-1} a = V diag(l) V^{-1}:  int (1 - s l)^{-1} mu(ds) = -m(1/l)/l
     inverse = np.linalg.inv(w)

@@ -1,18 +1,9 @@
 """The map of operator-valued subordination and its derivative, on a stack of points.
 
-Legend as in `free_pencil`. Unknowns of a point: u = (M if there are Gaussian letters, w_1, ..., w_r), flattened. For a
-letter with few atoms, with ``R_s = (w - s a)^{-1}`` and ``h = sum_s p_s s R_s``,
-
-    g = sum_s p_s R_s,      rho = w - g^{-1} = a h g^{-1},      drho = a sum_s p_s (s - h g^{-1}) (-R_s dw R_s) g^{-1},
-
-which cancels nowhere. For any other, with ``w^{-1} a = V diag(l) V^{-1}``, ``p = 1/l`` and ``A = V^{-1} w^{-1}``,
-
-    g(w) = -V diag(p m(p)) A,       dg = -V [(A dw V) * F] A,       F_cd = p_c p_d (m(p_c) - m(p_d)) / (p_c - p_d),
-
-m the transform of the letter's law (F_cc = p_c^2 m'(p_c)), and ``drho = dw + g^{-1} dg g^{-1}``. The image of w_i is
-the Schur complement ``Q* B Q - Q* B N (N* B N)^{-1} N* B Q`` of ``B = B_i`` with ``V* Q = 1, V* N = 0, N* Q = 0``; with
-``L = Q* - Q* B N (N* B N)^{-1} N*`` and R likewise, ``dT_i = L dB_i R``,
-``dB_i = J dz + S[dM] - sum_{j != i} V_j drho_j V_j*``.
+Legend as in `free_pencil`. Unknowns of a point: u = (M if there are Gaussian letters, w_1, ..., w_r), flattened. What a
+letter adds, ``rho(w)`` and its derivative, is compiled for laws with atoms and for coloured sample covariance matrices
+(`_kernels.free_pencil_letters`); of any other law only the transform m is asked for. The map is in
+`_kernels.free_pencil`.
 
 Where the solution is singular the unknowns are graded matrices, with entries of very different size; errors are
 therefore measured in units that go with them (`yard`).
@@ -21,7 +12,7 @@ therefore measured in units that go with them (`yard`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +22,7 @@ from ..measures.base import Measure
 from ..measures.discrete import Discrete
 from ..status import Status
 from .base import Complex, Real
+from .pastur_law import PasturLaw
 from .stacks import eigenvalues_each, invert_each
 
 if TYPE_CHECKING:
@@ -41,14 +33,14 @@ _CLOSE = 1e-6  # relative distance of two p below which their divided difference
 
 
 class Letter(NamedTuple):
-    """One letter: frame V, invertible core a, law, and its place among the unknowns."""
+    """One letter: frame V, invertible core a and its inverse, law, and its place among the unknowns."""
 
     frame: Complex  # (K, r)
     core: Complex  # (r, r)
+    back: Complex  # (r, r)
     law: Measure
     place: slice
-    dual: Complex  # Q (K, r)
-    rest: Complex  # N (K, K - r)
+    push: Callable[..., None]  # fills rho and its derivative
 
 
 class Image(NamedTuple):
@@ -72,16 +64,29 @@ class PencilMap:
         self.own = self.rows**2 if equation.terms else 0  # unknowns taken by M
         self.letters = []
         end = self.own
+        duals, rests = [], []
         for frame, core, law in equation.letters:
             begin, end = end, end + core.size
-            dual = frame @ np.linalg.inv(frame.conj().T @ frame)
-            rest = np.linalg.svd(frame)[0][:, len(core) :]
-            self.letters.append(Letter(frame, core, law, slice(begin, end), dual, rest))
+            back = invert_each(core[None])[0]
+            self.letters.append(Letter(frame, core, back, law, slice(begin, end), _push(core, back, law)))
+            duals.append(frame @ np.linalg.inv(frame.conj().T @ frame))
+            rests.append(np.linalg.svd(frame)[0][:, len(core) :])
         self.count = end
         k = self.rows
         self.covariance = np.zeros((k, k, k, k), dtype=np.complex128)  # S[M]_ab = covariance_abkl M_kl
         for left, right in equation.terms:
             self.covariance += np.einsum("ak,lb->abkl", left, right)
+        entries = np.array(np.nonzero(self.covariance), dtype=np.int64)
+        arrays = (
+            self.spectral.diagonal(), self.constant, self.weights, [len(x.core) for x in self.letters],
+            [x.place.start for x in self.letters], np.hstack([x.frame for x in self.letters]), np.hstack(duals),
+            np.hstack(rests), entries, self.covariance[tuple(entries)],
+        )  # fmt: skip
+        kinds = (float, complex, float, int, int, complex, complex, complex, int, complex)
+        # what the kernels want to know of the equation
+        self.problem: tuple[Any, ...] = tuple(
+            np.array(a, dtype=kind, order="C") for a, kind in zip(arrays, kinds, strict=True)
+        )
 
     def blocks(self, u: Complex) -> list[Complex]:
         """The matrices among the unknowns: M first if it is one of them."""
@@ -95,66 +100,45 @@ class PencilMap:
         parts += [invert_each(x.frame.conj().T @ free @ x.frame) for x in self.letters]
         return np.concatenate([part.reshape(-1, part.shape[1] ** 2) for part in parts], axis=1)
 
-    def _base(self, z: Complex, u: Complex) -> Complex:
-        """``zJ - A0 + S[M]``."""
-        base = z[:, None, None] * self.spectral - self.constant
-        return base + np.einsum("abkl,nkl->nab", self.covariance, self.blocks(u)[0]) if self.own else base
-
     def value(self, z: Complex, u: Complex) -> tuple[Complex, Complex]:
         """(T(u), M), shapes (n, d) and (n, K, K)."""
-        pushed = []
-        for letter, w in zip(self.letters, self.blocks(u)[-len(self.letters) :], strict=True):
-            pushed.append(letter.frame @ _shift(w, letter) @ letter.frame.conj().T)
-        base = self._base(z, u)
-        m = -invert_each(base - sum(pushed))
-        parts = [m] if self.own else []
-        for i, letter in enumerate(self.letters):
-            parts.append(_schur(base - sum(pushed[:i] + pushed[i + 1 :]), letter)[0])
-        return np.concatenate([part.reshape(-1, part.shape[1] ** 2) for part in parts], axis=1), m
+        image = self._image(z, u, False)
+        return image.value, image.m
 
     def linearised(self, z: Complex, u: Complex) -> Image:
         """The map and its derivatives."""
+        return self._image(z, u, True)
+
+    def _image(self, z: Complex, u: Complex, slopes: bool) -> Image:
+        from .._kernels.free_pencil import linearise_each
+
         n, k, d = z.size, self.rows, self.count
-        pushed = []
-        # derivative by all unknowns of what all B_i have in common
-        common = np.zeros((n, k, k, d), dtype=np.complex128)
-        common[:, :, :, : self.own] = self.covariance.reshape(k, k, -1)[:, :, : self.own]
-        for letter, w in zip(self.letters, self.blocks(u)[-len(self.letters) :], strict=True):
-            rho, change = _shift_and_slope(w, letter)
-            v = letter.frame
-            pushed.append(v @ rho @ v.conj().T)
-            common[:, :, :, letter.place] = -_sandwich(v, change, v.conj().T)
-        base = self._base(z, u)
-        m = -invert_each(base - sum(pushed))
-        value, drift = np.empty((n, d), dtype=np.complex128), np.empty((n, d), dtype=np.complex128)
-        slope = np.zeros((n, d, d), dtype=np.complex128)
-        if self.own:
-            value[:, : self.own] = m.reshape(n, k * k)
-            drift[:, : self.own] = (m @ self.spectral @ m).reshape(n, k * k)
-            slope[:, : self.own] = _sandwich(m, common, m).reshape(n, k * k, d)
-        for i, letter in enumerate(self.letters):
-            w, left, right = _schur(base - sum(pushed[:i] + pushed[i + 1 :]), letter)
-            value[:, letter.place] = w.reshape(n, w.shape[1] ** 2)
-            drift[:, letter.place] = (left @ self.spectral @ right).reshape(n, w.shape[1] ** 2)
-            part = _sandwich(left, common, right).reshape(n, w.shape[1] ** 2, d)
-            part[:, :, letter.place] = 0.0
-            slope[:, letter.place] = part
-        read = (m * self.weights) @ m
-        gradient = np.einsum("nkle,nlk->ne", common, read)
-        tilt = np.einsum("kl,nlk->n", self.spectral, read)
-        return Image(value, m, slope, drift, gradient, tilt)
+        many = n if slopes else 1
+        shapes = (n, d), (n, k, k), (many, d, d), (many, d), (many, d), (many,)
+        image = Image(*(np.empty(shape, dtype=np.complex128) for shape in shapes))
+        u = np.ascontiguousarray(u)
+        linearise_each(np.asarray(z, dtype=np.complex128), u, *self.pushes(u, slopes), self.problem, *image, slopes)
+        return image
+
+    def pushes(self, u: Complex, slopes: bool) -> tuple[Complex, Complex]:
+        """rho of all letters, (n, d) like u, and their derivatives side by side, (n, sum r^4) or (1, 0)."""
+        n = len(u)
+        rho = np.empty((n, self.count), dtype=np.complex128)
+        size = sum(x.core.size**2 for x in self.letters) if slopes else 0
+        change = np.empty((n if slopes else 1, size), dtype=np.complex128)
+        end = 0
+        for letter in self.letters:
+            begin, end = end, end + (letter.core.size**2 if slopes else 0)
+            letter.push(u, letter.place.start, rho, change, begin, slopes)
+        return rho, change
 
     def yard(self, u: Complex) -> Real:
-        """What an error of entry (i, j) is compared with: ``(d_i d_j)^(1/2)``, d the sizes along the axes.
+        """What an error of entry (i, j) is compared with: ``(d_i d_j)^(1/2)``, d the sizes along the axes."""
+        from .._kernels.free_pencil import yard_each
 
-        ``d_i = max_j |w_ij|^2 / max_k |w_jk|`` scales with the rows and columns of w.
-        """
-        parts = []
-        for block in self.blocks(u):
-            size = np.abs(block) + 1e-100
-            root = (size / np.sqrt(size.max(axis=2))[:, None, :]).max(axis=2)
-            parts.append((root[:, :, None] * root[:, None, :]).reshape(-1, root.shape[1] ** 2))
-        return np.concatenate(parts, axis=1)
+        yard = np.empty(u.shape)
+        yard_each(np.ascontiguousarray(u), self.problem, yard)
+        return yard
 
     def inside(self, u: Complex, slack: Real | float) -> NDArray[np.bool_]:
         """Whether all imaginary parts are positive definite, up to `slack` of the unknowns."""
@@ -185,71 +169,70 @@ def spectral_points(w: Complex, core: Complex) -> tuple[Complex, Complex, Comple
         return np.asarray(1.0 / values, dtype=np.complex128), np.asarray(vectors, dtype=np.complex128), inverse
 
 
-def _atoms(w: Complex, letter: Letter) -> tuple[Complex, Real]:
-    """``(w - s a)^{-1}`` for all atoms, (n, s, r, r), and their weights."""
-    at, mass = letter.law.atoms
-    shifted = w[:, None] - at[:, None, None] * letter.core
-    return invert_each(shifted.reshape(-1, *w.shape[1:])).reshape(shifted.shape), mass
+def _push(core: Complex, back: Complex, law: Measure) -> Callable[..., None]:
+    """What fills ``rho = w - g(w)^{-1}`` from column `first` on and, if asked, its derivative from `begin` on."""
+    at, mass = (np.array(part) for part in law.atoms)
+    if few_atoms(law):
+
+        def summed(u: Complex, first: int, rho: Complex, change: Complex, begin: int, slopes: bool) -> None:
+            from .._kernels.free_pencil_letters import atoms_letter
+
+            atoms_letter(u, first, core, at, mass, rho, change, begin, slopes)
+
+        return summed
+    values, r = _values(law), len(core)
+
+    def spectral(u: Complex, first: int, rho: Complex, change: Complex, begin: int, slopes: bool) -> None:
+        from .._kernels.free_pencil_letters import spectral_letter, spectrum
+
+        point, vectors = np.empty((len(u), r), dtype=np.complex128), np.empty((len(u), r, r), dtype=np.complex128)
+        if r <= 2:
+            spectrum(u, first, back, point, vectors)
+        else:
+            point[:], vectors[:], _ = spectral_points(u[:, first : first + r * r].reshape(-1, r, r), core)
+        f, differences = values(point)
+        spectral_letter(core, back, vectors, f, differences, first, rho, change, begin, slopes)
+
+    return spectral
 
 
-def _schur(b: Complex, letter: Letter) -> tuple[Complex, Complex, Complex]:
-    """(``(V* B^{-1} V)^{-1}``, L, R)."""
-    q, n = letter.dual, letter.rest
-    inverse = invert_each(n.conj().T @ b @ n) if n.shape[1] else np.zeros((len(b), 0, 0))
-    left = q.conj().T - (q.conj().T @ b @ n) @ inverse @ n.conj().T
-    right = q - n @ inverse @ (n.conj().T @ b @ q)
-    return left @ b @ q, left, right
+def _values(law: Measure) -> Callable[[Complex], tuple[Complex, Complex]]:
+    """``f(p) = p + 1/m(p)`` and its divided differences, as a function of points (n, r)."""
+    if isinstance(law, Discrete):
+        kind, data = "discrete_values", tuple(np.array(part) for part in law.atoms)
+    elif isinstance(law, PasturLaw) and law.equation.kind == "covariance" and law.equation.poles.size:
+        kind, data = "covariance_values", _table(law)
+    else:
+        return lambda point: _any_values(law, point)
+
+    def compiled(point: Complex) -> tuple[Complex, Complex]:
+        from .._kernels import free_pencil_letters
+
+        f, differences = np.empty_like(point), np.empty((*point.shape, point.shape[1]), dtype=np.complex128)
+        getattr(free_pencil_letters, kind)(point, *data, f, differences)
+        return f, differences
+
+    return compiled
 
 
-def _shift(w: Complex, letter: Letter) -> Complex:
-    """``rho = w - g(w)^{-1}`` for a stack of w."""
-    if few_atoms(letter.law):
-        each, mass = _atoms(w, letter)
-        g, h = (np.einsum("s,nsij->nij", c, each) for c in (mass, mass * letter.law.atoms.locations))
-        return np.asarray(letter.core @ h @ invert_each(g))
-    point, vectors, inverse = spectral_points(w, letter.core)
-    m = at_any_point(letter.law._stieltjes, point)
-    return w - invert_each((vectors * (-point * m)[:, None, :]) @ invert_each(vectors) @ inverse)
+def _table(law: PasturLaw) -> tuple[Any, ...]:
+    """What `covariance_values` wants to know of a sample covariance matrix."""
+    equation, table = law.equation, law.equation.table
+    at, mass = equation.population
+    arrays = (equation.poles, equation.coefficients, table.weights, table.edges, table.rest, table.rows)
+    empty = float(mass[at == 0.0].sum())
+    return (*(np.array(a) for a in arrays), float(equation.scale), float(equation.gap), empty, float(equation.unit))
 
 
-def _shift_and_slope(w: Complex, letter: Letter) -> tuple[Complex, Complex]:
-    """The same and its derivative (n, r, r, r r)."""
-    n, r = w.shape[:2]
-    if few_atoms(letter.law):
-        each, mass = _atoms(w, letter)
-        at = letter.law.atoms.locations
-        g, h = (np.einsum("s,nsij->nij", c, each) for c in (mass, mass * at))
-        inverse = invert_each(g)
-        quotient = h @ inverse
-        outer = letter.core @ ((quotient[:, None] - at[:, None, None] * np.eye(r)) @ each) * mass[:, None, None]
-        inner = each @ inverse[:, None]
-        change = outer.reshape(n, mass.size, r * r).swapaxes(1, 2) @ inner.reshape(n, mass.size, r * r)
-        return letter.core @ quotient, _ordered(change, r)
-    point, vectors, inverse = spectral_points(w, letter.core)
-    a = invert_each(vectors) @ inverse
-    m, rate = (at_any_point(f, point) for f in (letter.law._stieltjes, letter.law._stieltjes_derivative))
+def _any_values(law: Measure, point: Complex) -> tuple[Complex, Complex]:
+    """The same from the transform m of the law: ``f[p, q] = 1 - m[p, q] / (m(p) m(q))``."""
+    m, rate = (at_any_point(f, point) for f in (law._stieltjes, law._stieltjes_derivative))
     gap = point[:, :, None] - point[:, None, :]
-    both = point[:, :, None] * point[:, None, :]
+    size = np.abs(point[:, :, None] * point[:, None, :]) ** 0.5
     mean = 0.5 * (rate[:, :, None] + rate[:, None, :])
     with np.errstate(all="ignore"):
-        f = both * np.where(np.abs(gap) < _CLOSE * np.abs(both) ** 0.5, mean, (m[:, :, None] - m[:, None, :]) / gap)
-    left = (vectors[:, :, None, :] * a.swapaxes(1, 2)[:, None]).reshape(n, r * r, r)  # (a, p), c
-    right = (vectors.swapaxes(1, 2)[:, :, :, None] * a[:, :, None, :]).reshape(n, r, r * r)  # d, (q, b)
-    inverse = invert_each((vectors * (-point * m)[:, None, :]) @ a)  # of g
-    change = _sandwich(inverse, _ordered(-(left @ f @ right), r), inverse)
-    return w - inverse, change + np.eye(r * r).reshape(r, r, r * r)
-
-
-def _ordered(change: Complex, r: int) -> Complex:
-    """``c[(a, p), (q, b)]`` as ``c[a, b, (p, q)]``: entry (a, b) of the image by entry (p, q) of w."""
-    return change.reshape(-1, r, r, r, r).transpose(0, 1, 4, 2, 3).reshape(-1, r, r, r * r)
-
-
-def _sandwich(left: Complex, middle: Complex, right: Complex) -> Complex:
-    """``left @ middle[..., d] @ right`` for every d; middle is (n, x, y, d)."""
-    n, x, y, d = middle.shape
-    half = (left @ middle.reshape(n, x, y * d)).reshape(n, left.shape[-2], y, d)
-    return np.asarray((half.swapaxes(2, 3) @ (right if right.ndim == 2 else right[:, None])).swapaxes(2, 3))
+        quotient = np.where(np.abs(gap) < _CLOSE * size, mean, (m[:, :, None] - m[:, None, :]) / gap)
+        return point + 1.0 / m, 1.0 - quotient / (m[:, :, None] * m[:, None, :])
 
 
 def at_any_point(function: Callable[[Complex], Complex], point: Complex) -> Complex:

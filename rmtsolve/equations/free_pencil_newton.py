@@ -69,23 +69,29 @@ class PencilNewton(PencilMap):
     # ------------------------------------------------------------------ single points
     def newton(self, z: Complex, u: Complex) -> _Found:
         """Newton's full steps, whatever they do on the way; done where they end at the solution."""
-        u = u.copy()
+        from .._kernels.free_pencil import newton_steps
+
+        z, u = np.asarray(z, dtype=np.complex128), np.array(u, order="C")
         done, steps = np.zeros(z.size, dtype=bool), np.zeros(z.size, dtype=np.int64)
         live = np.flatnonzero(np.isfinite(u).all(axis=1))
         for count in range(_STEPS):
             if live.size == 0:
                 break
-            here = u[live]
-            image = self.linearised(z[live], here)
+            going, last = np.empty(live.size, dtype=bool), np.empty(live.size, dtype=bool)
+            newton_steps(
+                z,
+                u,
+                *self.pushes(u[live], True),
+                self.problem,
+                live,
+                _SHORT,
+                _ACCEPTED,
+                count != _PATIENCE,
+                going,
+                last,
+            )
             steps[live] += 1
-            step = solve_each(np.eye(self.count) - image.slope, image.value - here)
-            last = self.settled(here, image, step)
-            finite = np.isfinite(step).all(axis=1)
-            u[live[finite]] += step[finite]
             done[live[last]] = True
-            going = finite & ~last
-            if count == _PATIENCE:
-                going &= (np.abs(step) <= 0.1 * self.yard(here)).all(axis=1)
             live = live[going]
         ended = np.flatnonzero(done)
         if ended.size:

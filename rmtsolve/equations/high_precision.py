@@ -3,72 +3,49 @@
 The map is called with arrays whose entries are mpmath numbers. `PreciseArray` lets the usual NumPy functions work on
 them, so that the same source serves both precisions. Newton's iteration keeps the float inverse of ``1 - J``: each
 step gains about ten digits, and no derivative is needed in high precision.
+
+Maps that are made of laws ask `transform_precisely` for their transforms: a closed form, or, for a law that is itself
+the solution of an equation, that equation solved again at the point in question.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DomainError
+from ..measures._precise import PreciseArray as PreciseArray
+from ..measures._precise import precise_array, to_mpmath
+from ..measures.base import Measure, Precise
 from ..status import Status
 from .base import Complex, Equation
+from .law import SolvedMeasure
 from .maps import FlatMap
+from .operands import original
 from .probe import gauged
 from .stacks import invert_each
+from .stieltjes_law import StieltjesLaw
 
 if TYPE_CHECKING:
     from .generic import Solved
 
-_FUNCTIONS = (
-    "exp", "expm1", "log", "log1p", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos",
-    "arctan", "arcsinh", "arccosh", "arctanh", "cbrt",
-)  # fmt: skip
-Precise = NDArray[Any]  # array of mpmath numbers
 _GUARD = 12  # digits carried beyond those asked for
+_INNER_GUARD = 6  # of them, what the transforms of solved laws may lose
 _STEPS = 200
 _DRIFT = 1e-5  # largest relative change of the float solution
 
 
-class PreciseArray(np.ndarray):
-    """Array of mpmath numbers on which NumPy's elementary functions, `inv` and `solve` work."""
+class _Refined(NamedTuple):
+    """States after Newton's iteration in high precision."""
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        """Elementary functions go to mpmath; arithmetic works as it is."""
-        plain = [np.asarray(x) if isinstance(x, PreciseArray) else x for x in inputs]
-        if "out" in kwargs:
-            kwargs["out"] = tuple(np.asarray(x) if isinstance(x, PreciseArray) else x for x in kwargs["out"])
-        if ufunc.__name__ in _FUNCTIONS and method == "__call__":
-            result = _elementary(ufunc.__name__)(*plain)
-        else:
-            result = getattr(ufunc, method)(*plain, **kwargs)
-        return precise(result)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        """Linear algebra by elimination in mpmath; everything else is NumPy's."""
-        if func is np.linalg.inv:
-            return _inverse(np.asarray(args[0]))
-        if func is np.linalg.solve:
-            return _inverse(np.asarray(args[0])) @ args[1]
-        return super().__array_function__(func, types, args, kwargs)
-
-
-def precise(values: Any) -> Any:
-    """`values` as a PreciseArray if it holds mpmath numbers."""
-    return values.view(PreciseArray) if isinstance(values, np.ndarray) and values.dtype == object else values
-
-
-def to_mpmath(values: Complex) -> Precise:
-    """Exact conversion of complex floats."""
-    import mpmath
-
-    flat = [mpmath.mpc(v.real, v.imag) for v in values.ravel().tolist()]
-    array = np.empty(len(flat), dtype=object)
-    array[:] = flat
-    return array.reshape(values.shape).view(PreciseArray)
+    state: Precise  # (n, d)
+    size: NDArray[Any]  # (n,), of the states
+    change: NDArray[Any]  # (n,), relative, in the last step
+    residual: NDArray[Any]  # (n,), relative, before the last step
+    n_steps: NDArray[np.int64]
+    found: NDArray[np.bool_]  # converged beside the float solution
 
 
 def solve_precisely(equation: Equation, z: Complex, solved: Solved, digits: int) -> Solved:
@@ -80,38 +57,24 @@ def solve_precisely(equation: Equation, z: Complex, solved: Solved, digits: int)
     status, steps, residual = solved.status.copy(), solved.n_steps.copy(), solved.residual.copy()
     bound = np.full(n, np.nan)
     state = solved.state.reshape(n, tmap.size).copy()
-    good = np.flatnonzero(np.isin(status, (Status.CONVERGED, Status.NOT_CERTIFIED)))
+    good = np.flatnonzero(_usable(status))
     full_state = to_mpmath(np.full((n, tmap.size), complex(np.nan, np.nan)))
     full_m = to_mpmath(np.full(n, complex(np.nan, np.nan)))
     with mpmath.workdps(digits + _GUARD):
         if good.size:
-            operator = np.eye(tmap.size) - tmap.accurate_jacobian(z[good], state[good])
-            inverse = invert_each(operator).astype(object)
-            points, current = to_mpmath(z[good]), to_mpmath(state[good])
-            unit = tmap.gauge.size(z[good])
-            _check_digits(tmap, z[good[:1]], state[good[:1]], operator[0], digits)
             goal = mpmath.mpf(10) ** (-digits)
-            change = None
-            for _ in range(_STEPS):
-                gap = _evaluate(equation, points, current) - current
-                change = np.einsum("nij,nj->ni", inverse, np.asarray(gap)).view(PreciseArray)
-                steps[good] += 1
-                current = current + change
-                size = np.maximum(_largest(current), unit)
-                relative = _largest(change) / size
-                if all(r <= goal for r in relative):
-                    break
-            # the float solution is good to ten digits or so: what moved further went to another root
-            drift = _largest(current - to_mpmath(state[good])) / size
-            failed = np.array([not (r <= goal and d <= _DRIFT) for r, d in zip(relative, drift, strict=True)])
-            status[good[failed]] = Status.STALLED
-            residual[good] = (_largest(gap) / size).astype(np.float64)
-            current = _clean(current, digits)
-            full_state[good], full_m[good] = current, _clean(_readout(equation, points, current), digits)
+            refined = _refine(tmap, to_mpmath(z[good]), z[good], state[good], goal)
+            failed = good[~refined.found]
+            status[failed] = Status.STALLED
+            steps[good] += refined.n_steps
+            residual[good] = refined.residual.astype(np.float64)
+            current = _clean(refined.state, digits)
+            full_state[good] = current
+            full_m[good] = _clean(_readout(equation, to_mpmath(z[good]), current), digits)
             # the last change estimates the error before it; what remains is smaller by the contraction of the chord
             gradient = np.abs(tmap.readout_gradient(z[good], state[good])).sum(axis=1)
-            bound[good] = (2.0 * relative * size).astype(np.float64) * gradient
-            bound[good[failed]] = np.nan
+            bound[good] = (2.0 * refined.change * refined.size).astype(np.float64) * gradient
+            bound[failed] = np.nan
             state[good] = current.astype(np.complex128)
     shaped = np.asarray(full_state).reshape(n, *equation.shape)
     return solved._replace(
@@ -127,9 +90,142 @@ def solve_precisely(equation: Equation, z: Complex, solved: Solved, digits: int)
     )
 
 
-def _largest(rows: Precise) -> NDArray[Any]:
+def transform_precisely(law: Measure, z: Precise) -> Precise:
+    """``m(z)`` of a law at a 1-d array of mpmath numbers in both half-planes, at real ones the limit from above.
+
+    Parameters
+    ----------
+    law : Measure
+        Any law; the series of a solved law counts as that law itself.
+    z : ndarray of mpmath numbers
+        Points.
+
+    Returns
+    -------
+    ndarray of mpmath numbers
+        At the working precision of mpmath; nan where the equation of a solved law is not solved.
+
+    Raises
+    ------
+    DomainError
+        The transform of the law is known in floats only.
+    """
+    law = original(law)
+    lower = np.array([point.imag < 0 for point in z], dtype=bool)
+    upper = np.where(lower, np.asarray(z).conj(), np.asarray(z)).view(PreciseArray)
+    if isinstance(law, SolvedMeasure):
+        m = _solved_again(law, upper)
+    elif isinstance(law, StieltjesLaw):
+        m = _given(law, upper)
+    else:
+        m = law._stieltjes_precise(upper, transform_precisely)
+    return np.where(lower, np.asarray(m).conj(), np.asarray(m)).view(PreciseArray)
+
+
+def resolvent_average(w: Precise, core: Complex, law: Measure) -> Precise:
+    """``int (w - s a)^{-1} mu(ds)`` for a stack of matrices w of mpmath numbers and an invertible float matrix a.
+
+    With ``w^{-1} a = V diag(1/p) V^{-1}`` it is ``V diag(-p m(p)) V^{-1} w^{-1}``.
+    """
+    import mpmath
+
+    inverse = np.linalg.inv(w)
+    points, frames = [], []
+    for matrix in np.asarray(inverse @ core.astype(object)):
+        values, vectors = mpmath.eig(mpmath.matrix(matrix.tolist()))
+        points += [1 / mpmath.mpc(value) for value in values]
+        frames.append(np.array(vectors.tolist(), dtype=object))
+    p = precise_array(points)
+    share = np.asarray(-p * transform_precisely(law, p)).reshape(len(frames), 1, -1)
+    vectors = np.array(frames, dtype=object).view(PreciseArray)
+    average: Precise = (vectors * share) @ np.linalg.inv(vectors) @ inverse
+    return average
+
+
+# ---------------------------------------------------------------------- transforms of laws
+def _solved_again(law: SolvedMeasure, z: Precise) -> Precise:
+    """The transform of a solved law: its equation, at the same points."""
+    import mpmath
+
+    from .solve import solve
+
+    near = z.astype(np.complex128)
+    solution = solve(law.equation, near, throw=False)
+    tmap = gauged(law.equation)
+    m = to_mpmath(np.full(z.size, complex(np.nan, np.nan)))
+    good = np.flatnonzero(_usable(solution.status))
+    if good.size:
+        goal = mpmath.mpf(10) ** (_INNER_GUARD - mpmath.mp.dps)
+        state = solution.state.reshape(z.size, tmap.size)[good]
+        refined = _refine(tmap, z[good], near[good], state, goal)
+        good, current = good[refined.found], refined.state[refined.found]
+        if good.size:
+            m[good] = _readout(law.equation, z[good], current)
+    return m
+
+
+def _given(law: StieltjesLaw, z: Precise) -> Precise:
+    """The transform of a law that is given by it, if that function takes mpmath numbers."""
+    words = (
+        f"method must be a floating-point method for {law!r}, got 'HighPrecision'; the transform of this law works on "
+        "floats only"
+    )
+    try:
+        m = law.transform(z.copy())
+    except (TypeError, AttributeError, ValueError) as problem:
+        raise DomainError(words) from problem
+    if _kind(m) != "object" or np.shape(m) != z.shape:
+        raise DomainError(words)
+    return m.view(PreciseArray)  # type: ignore[no-any-return]
+
+
+# ---------------------------------------------------------------------- Newton's iteration
+def _usable(status: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which points have a float solution to begin with."""
+    return np.isin(status, (Status.CONVERGED, Status.NOT_CERTIFIED))
+
+
+def _refine(tmap: FlatMap, points: Precise, z: Complex, state: Complex, goal: Any) -> _Refined:
+    """Newton's steps with the float derivative at `points`, beside the float points z and states (n, d).
+
+    A point is done when a step is shorter than `goal`, or only rounding is left of it.
+    """
+    import mpmath
+
+    n = z.size
+    operator = np.eye(tmap.size) - tmap.accurate_jacobian(z, state)
+    inverse = invert_each(operator).astype(object)
+    unit = tmap.gauge.size(z)
+    _check_digits(tmap, z[:1], state[:1], operator[0])
+    rounding = mpmath.mpf(10) ** (_GUARD - mpmath.mp.dps)
+    start = to_mpmath(state)
+    current, size = start.copy(), np.maximum(_largest(start), unit)
+    change = np.full(n, mpmath.inf, dtype=object)
+    residual, steps = change.copy(), np.zeros(n, dtype=np.int64)
+    active = np.arange(n)
+    for _ in range(_STEPS):
+        gap = np.asarray(_evaluate(tmap.equation, points[active], current[active])) - np.asarray(current[active])
+        step = np.einsum("nij,nj->ni", inverse[active], gap)
+        current[active] += step
+        steps[active] += 1
+        size[active] = np.maximum(_largest(current[active]), unit[active])
+        last = change[active]
+        change[active], residual[active] = _largest(step) / size[active], _largest(gap) / size[active]
+        pairs = list(zip(change[active], last, strict=True))
+        ended = np.array([not mpmath.isfinite(c) or c <= goal or (c <= rounding and 4 * c > b) for c, b in pairs])
+        active = active[~ended]
+        if active.size == 0:
+            break
+    # the float solution is good to ten digits or so: what moved further went to another root
+    drift = _largest(np.asarray(current) - np.asarray(start)) / size
+    allowed = max(goal, rounding)
+    found = np.array([bool(c <= allowed and d <= _DRIFT) for c, d in zip(change, drift, strict=True)])
+    return _Refined(current, size, change, residual, steps, found)
+
+
+def _largest(rows: NDArray[Any]) -> NDArray[Any]:
     """Largest modulus in every row."""
-    return np.array([max(abs(v) for v in row) for row in rows], dtype=object)
+    return np.array([max(abs(v) for v in row) for row in np.asarray(rows)], dtype=object)
 
 
 def _clean(values: Precise, digits: int) -> Precise:
@@ -137,29 +233,43 @@ def _clean(values: Precise, digits: int) -> Precise:
     import mpmath
 
     small = mpmath.mpf(10) ** (-digits - _GUARD)
-    flat = [v if abs(v.real) >= small * abs(v.imag) else mpmath.mpc(0, v.imag) for v in map(mpmath.mpc, values.ravel())]
-    cleaned = np.empty(len(flat), dtype=object)
-    cleaned[:] = flat
-    return cleaned.reshape(values.shape).view(PreciseArray)
+    flat = (v if abs(v.real) >= small * abs(v.imag) else mpmath.mpc(0, v.imag) for v in map(mpmath.mpc, values.ravel()))
+    return precise_array(flat, values.shape)
 
 
-def _check_digits(tmap: FlatMap, z: Complex, state: Complex, operator: Complex, digits: int) -> None:
-    """Refuse maps that round inside: a change of the state in the last digits must move the image as 1 - J says."""
+def _check_digits(tmap: FlatMap, z: Complex, state: Complex, operator: Complex) -> None:
+    """Refuse maps that round inside: a change of the state in the last digits must move the image as 1 - J says.
+
+    Told once for every equation and precision.
+    """
     import mpmath
 
-    share = mpmath.mpf(10) ** (-digits)
+    checked = tmap.equation.__dict__.setdefault("_keeps_digits", set())
+    if mpmath.mp.dps in checked:
+        return
+    share = mpmath.mpf(10) ** (_GUARD - mpmath.mp.dps)
     points, current = to_mpmath(z), to_mpmath(state)
     moved = _evaluate(tmap.equation, points, current * (1 + share)) - _evaluate(tmap.equation, points, current)
     seen = (np.asarray(moved)[0] / share).astype(np.complex128)
     wanted = state[0] - operator @ state[0]
     if np.abs(seen - wanted).max() > 1e-2 * np.abs(wanted).max() + 1e-6 * tmap.largest(z, state)[0]:
         _refuse(tmap.equation, "step", "numbers that were rounded to floats inside")
+    checked.add(mpmath.mp.dps)
 
 
+# ---------------------------------------------------------------------- the map
 def _evaluate(equation: Equation, z: Precise, state: Precise) -> Precise:
-    """The map on mpmath numbers, flattened."""
+    """The map on mpmath numbers, flattened; nan where it divides by zero."""
+    import mpmath
+
     n = z.size
-    image = _call(equation, "step", z, state.reshape(n, *equation.shape))
+    try:
+        image = _call(equation, "step", z, state.reshape(n, *equation.shape))
+    except ZeroDivisionError:
+        if n == 1:
+            return precise_array([mpmath.mpc(mpmath.nan, mpmath.nan)] * state.shape[1], state.shape)
+        rows = [_evaluate(equation, z[i : i + 1], state[i : i + 1]) for i in range(n)]
+        return np.concatenate([np.asarray(row) for row in rows]).view(PreciseArray)
     return np.asarray(image).reshape(n, -1).view(PreciseArray)
 
 
@@ -174,12 +284,18 @@ def _call(equation: Equation, label: str, z: Precise, state: Precise) -> Precise
         raise
     except (TypeError, AttributeError, ValueError) as error:
         _refuse(equation, label, str(error), error)
-    kind = str(getattr(result, "dtype", type(result).__name__))
-    if kind == "object":  # a one-point map may have filled an array of floats
-        kind = next((type(v).__name__ for v in result.flat if isinstance(v, (float, complex))), kind)
+    kind = _kind(result)
     if not isinstance(result, np.ndarray) or kind != "object":
         _refuse(equation, label, f"numbers of type {kind}")
     return result.view(PreciseArray)
+
+
+def _kind(result: Any) -> str:
+    """Type of the numbers in an array: "object" if they are all mpmath's."""
+    kind = str(getattr(result, "dtype", type(result).__name__))
+    if kind == "object":  # a one-point map may have filled an array of floats
+        kind = next((type(v).__name__ for v in result.flat if isinstance(v, (float, complex))), kind)
+    return kind
 
 
 def _refuse(equation: Equation, label: str, told: str, error: Exception | None = None) -> NoReturn:
@@ -193,25 +309,3 @@ def _refuse(equation: Equation, label: str, told: str, error: Exception | None =
             f"equation works on floats only ({told})"
         )
     raise DomainError(words) from error
-
-
-def _elementary(name: str) -> Callable[..., NDArray[Any]]:
-    """Elementwise mpmath function for a NumPy ufunc."""
-    import mpmath
-
-    names = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh",
-             "arctanh": "atanh"}  # fmt: skip
-    function = getattr(mpmath, names.get(name, name))
-    return lambda values: np.asarray(np.frompyfunc(function, 1, 1)(values), dtype=object)
-
-
-def _inverse(matrices: NDArray[Any]) -> Precise:
-    """Inverses of a stack of matrices by mpmath's LU decomposition."""
-    import mpmath
-
-    k = matrices.shape[-1]
-    flat = matrices.reshape(-1, k, k)
-    answer = np.empty(flat.shape, dtype=object)
-    for i, matrix in enumerate(flat):
-        answer[i] = np.array(mpmath.inverse(mpmath.matrix(matrix.tolist())).tolist(), dtype=object)
-    return answer.reshape(matrices.shape).view(PreciseArray)

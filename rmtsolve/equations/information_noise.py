@@ -32,13 +32,13 @@ from numpy.typing import NDArray
 from .. import _validate
 from ..errors import ConvergenceError
 from ..measures.base import NO_ATOMS, Atoms, Measure
-from ..measures.discrete import Discrete
 from ..measures.transforms import companion
 from . import lockstep
 from .base import Equation, Sweep
 from .composition import CompositionEquation
 from .composition_edges import Edge, _edge
 from .composition_law import CompositionLaw
+from .high_precision import transform_precisely
 from .information_noise_edges import critical_points
 from .solution import Solution
 
@@ -91,14 +91,9 @@ class InformationNoiseEquation(CompositionEquation):
 
     # ------------------------------------------------------------------ the map, for the generic methods
     def _inner(self, w: Any) -> Any:
-        """m_H1 on both half-planes, also at mpmath numbers for discrete laws."""
+        """m_H1 on both half-planes, also at mpmath numbers."""
         if w.dtype == object:
-            if not isinstance(self.population, Discrete):
-                _validate.fail(
-                    "method", "a floating-point method for a population that is not Discrete", "HighPrecision"
-                )
-            at, mass = (part.astype(object) for part in self.population.atoms)
-            return (mass / (at - w[:, None])).sum(axis=1)
+            return transform_precisely(self.population, w)
         lower = w.imag < 0.0
         m = self.population._stieltjes(np.where(lower, w.conj(), w) + 0.0)
         return np.where(lower, m.conj(), m)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..measures.base import Atoms, Complex, Measure, Real
 from .base import Equation
+from .high_precision import transform_precisely
 
 
 class KnownLaw(Equation):
@@ -25,7 +26,7 @@ class KnownLaw(Equation):
 
     def _map(self, z: Any, state: Any) -> Complex:
         if np.asarray(z).dtype == object:
-            raise TypeError("the law is known in floating point")
+            return transform_precisely(self.law, z)
         lower = z.imag < 0.0
         m = np.asarray(self.law._stieltjes(np.where(lower, z.conj(), z) + 0.0))
         return np.where(lower, m.conj(), m)

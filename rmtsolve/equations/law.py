@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import _validate
 from ..errors import AccuracyWarning, ConvergenceError
-from ..measures.base import Atoms, Measure
+from ..measures.base import NO_ATOMS, Atoms, Measure
 from ..status import Status
 from .base import Complex, Real
+from .local_series import LocalSeries, local_series
 
 if TYPE_CHECKING:
     from .base import Equation
+    from .solution import Solution
 
 _LEVELS = 9  # heights of the extrapolation to the real axis
 _TARGET = 1e-8  # extrapolated values with a larger error estimate come with a warning
-_DEGREE = 20  # of the local expansion of the density at an edge
+_WEAK = 1e-3  # relative error bound from which a solution beside a singular point is compared with the series there
+_SERIES = 1e-9  # relative error of a series that is used as far as it reaches
+_SHIFT = 4.0 * float(np.finfo(float).eps)  # relative error of an edge
+_LIFT, _SAME = 1e-3, 1e-2  # height that confirms a state on the axis, and relative change over it
+_STEEP = 0.2  # change of log Im m with log Im z that an extrapolation to the axis may leave
 
 
 class SolvedMeasure(Measure):
@@ -26,7 +33,8 @@ class SolvedMeasure(Measure):
 
     The density is the solution on the real axis itself (height zero); where that cannot be solved it is extrapolated
     from above, and an `AccuracyWarning` shows the error estimate. Edges come from the equation's family, otherwise they
-    are searched for and refined as folds of the solution; near them the density is an expansion in the distance.
+    are searched for and refined as folds of the solution; near them, and near other points where the equation is
+    singular, the density is a series in a root of the distance.
 
     Parameters
     ----------
@@ -56,7 +64,7 @@ class SolvedMeasure(Measure):
         self._edges = edges
         self._atoms = atoms
         self._cusps: Real | None = None
-        self._expansions: dict[int, tuple[float, bool, Real] | None] = {}
+        self._series: dict[tuple[float, float], LocalSeries | None] = {}
 
     def __repr__(self) -> str:
         return f"SolvedMeasure({self.equation!r})"
@@ -95,6 +103,8 @@ class SolvedMeasure(Measure):
     # ------------------------------------------------------------------ values
     def _stieltjes(self, z: Complex) -> Complex:
         m, doubt = self.boundary(z)
+        if np.isinf(doubt).any():
+            self._give_up(z, m, np.isinf(doubt))
         worst = int(np.argmax(doubt)) if doubt.size else 0
         if doubt.size and doubt[worst] > _TARGET * (1.0 + abs(m[worst])):
             warnings.warn(
@@ -104,22 +114,55 @@ class SolvedMeasure(Measure):
             )  # fmt: skip
         return m
 
-    def boundary(self, z: Complex) -> tuple[Complex, Real]:
-        """(m, error estimate) at a 1-d array with Im z >= 0; the estimate is 0 where the equation was solved at z."""
+    def _give_up(self, z: Complex, m: Complex, lost: NDArray[np.bool_]) -> NoReturn:
+        """Raise for points that are too close to a singular one."""
+        from .solution import Solution
         from .solve import solve
 
         solution = solve(self.equation, z, throw=False)
-        failed = solution.status != Status.CONVERGED
-        doubt = np.zeros(z.shape)
-        if not failed.any():
-            return solution.m, doubt
-        if (failed & (z.imag > 0.0)).any():
+        status = np.where(lost, int(Status.SINGULAR), solution.status)
+        partial = Solution(
+            self.equation, z, m, solution.state, status, solution.n_steps, solution.residual, solution.error_bound,
+            "extrapolation to the real axis",
+        )  # fmt: skip
+        raise ConvergenceError(partial, self.equation.name or "the equation")
+
+    def boundary(self, z: Complex) -> tuple[Complex, Real]:
+        """(m, error estimate) at a 1-d array with Im z >= 0; the estimate is 0 where the equation was solved at z.
+
+        It is infinite where the point is too close to a singular one to tell.
+        """
+        from .solve import solve
+
+        solution = solve(self.equation, z, throw=False)
+        good = self._confirmed(solution)
+        if not good[z.imag > 0.0].all():
             facts = self.equation.__dict__.get("_profile")  # what the solve found wrong with the map as a whole
             doubt_words = f" ({facts.remark})" if facts is not None and facts.remark else ""
             raise ConvergenceError(solution, (self.equation.name or "the equation") + doubt_words)
-        m = solution.m.copy()
-        m[failed], doubt[failed] = self._extrapolated(z[failed].real)
+        m, doubt = solution.m.copy(), np.zeros(z.shape)
+        doubt[solution.status != Status.CONVERGED] = np.inf
+        uncertified = good & np.isinf(doubt)
+        doubt[uncertified] = _SAME * np.abs(m[uncertified])
+        inside = (z.imag == 0.0) & self._strictly_inside(z.real)
+        doubt[inside & ~(m.imag > 0.0)] = np.inf
+        with np.errstate(invalid="ignore"):
+            weak = (doubt > 0.0) | (inside & (solution.error_bound > _WEAK * m.imag))
+        known = np.where(doubt > 0.0, doubt, solution.error_bound)
+        for index in np.flatnonzero(weak & inside):
+            value, error = self._beside_singular(float(z[index].real))
+            if error < known[index]:
+                m[index], doubt[index] = value, error
+        lost = np.isinf(doubt)
+        if lost.any():
+            m[lost], doubt[lost] = self._extrapolated(z[lost].real, inside[lost])
         return m, doubt
+
+    def _strictly_inside(self, x: Real) -> NDArray[np.bool_]:
+        """Which points are inside bulks, as far as the edges are known by now."""
+        if self._edges is None:
+            return np.zeros(x.shape, dtype=bool)
+        return self._in_bulk(x) & ~np.isin(x, self._edges)
 
     def _cdf(self, x: Real) -> Real:
         from .solve import solve
@@ -129,21 +172,18 @@ class SolvedMeasure(Measure):
         return super()._cdf(x) if closed is None else closed
 
     def _density_offset(self, edge: int, offset: Real) -> Real:
-        """Near the edge by the expansion of ``density / sqrt(distance)``, elsewhere by solving."""
-        if edge not in self._expansions:
-            self._expansions[edge] = self._expand(edge)
-        expansion = self._expansions[edge]
+        """Near the edge by the series in the distance, elsewhere by solving."""
+        at = float(self.edges[edge])
+        series = self._series_at(at, 1.0 if edge % 2 == 0 else -1.0)
         distance = np.abs(offset)
         rho = np.empty(offset.shape)
         near = np.zeros(offset.shape, dtype=bool)
-        if expansion is not None:
-            reach, hard, coefficients = expansion
-            near = distance < reach
-            root = np.sqrt(distance[near])
-            series = np.polynomial.chebyshev.chebval(2.0 * distance[near] / reach - 1.0, coefficients)
-            rho[near] = series / root if hard else series * root
+        if series is not None:  # where it is better than solving at the rounded sum
+            rounding = 0.25 * _SHIFT * abs(at) / distance
+            near = (distance < series.reach) & (series.error < np.maximum(_SERIES, rounding))
+            rho[near] = series.density(distance[near])
         if not near.all():
-            rho[~near] = self._density(self.edges[edge] + offset[~near])
+            rho[~near] = self._density(at + offset[~near])
         return rho
 
     # ------------------------------------------------------------------ inside
@@ -157,31 +197,70 @@ class SolvedMeasure(Measure):
         if self._atoms is None:
             self._atoms = atoms
 
-    def _expand(self, edge: int) -> tuple[float, bool, Real] | None:
-        """(reach, hard, Chebyshev coefficients of density times distance^(-+1/2)) or None where it is not smooth."""
-        edges = self.edges
-        here = edges[edge]
-        other = edges[edge + 1 - 2 * (edge % 2)]
-        gaps = np.abs(np.delete(edges, edge) - here)
-        room = min(0.1 * abs(other - here), 0.5 * float(gaps.min()))
-        side = 1.0 if edge % 2 == 0 else -1.0
-        nodes = np.cos((np.arange(_DEGREE + 1) + 0.5) * np.pi / (_DEGREE + 1))
-        # a long reach is limited by the next singularity, a short one by the rounding of here + distance
-        best, found = 1e-9, None
-        for reach in room * np.array([1.0, 0.4, 0.15, 0.05, 0.01]):
-            distance = 0.5 * reach * (1.0 + nodes)
-            rho = self._density(here + side * distance)
-            hard = bool(rho[-1] > rho[-2])  # towards the edge, nine times nearer
-            smooth = rho * np.sqrt(distance) if hard else rho / np.sqrt(distance)
-            coefficients = np.polynomial.chebyshev.chebfit(nodes, smooth, _DEGREE)
-            tail = np.abs(coefficients[-3:]).max() / np.abs(coefficients[0])
-            if tail < best:
-                best, found = float(tail), (float(reach), hard, coefficients)
-            if best < 1e-14:
-                break
-        return found
+    # ------------------------------------------------------------------ beside singular points
+    def _beside_singular(self, x: float) -> tuple[complex, float]:
+        """(m, error) at a point of a bulk from the series at the next singular point; the error may be infinite."""
+        points = self._singular_points()
+        at = float(points[int(np.argmin(np.abs(points - x)))])
+        distance = np.array([abs(x - at)])
+        series = self._series_at(at, 1.0 if x > at else -1.0) if x != at else None
+        if series is None or not distance[0] < series.reach:
+            return complex(np.nan, np.nan), np.inf
+        return complex(series.transform(distance)[0]), float(series.doubt(distance, _SHIFT * abs(at))[0])
 
-    def _extrapolated(self, x: Real) -> tuple[Complex, Real]:
+    def _singular_points(self) -> Real:
+        """Where the transform is not analytic or may not be: edges, atoms, known cusps, and 0."""
+        cusps = self._cusps if self._cusps is not None else np.empty(0)
+        return np.unique(np.concatenate([self.edges, self._known_atoms().locations, cusps, [0.0]]))
+
+    def _known_atoms(self) -> Atoms:
+        """Point masses, without a search."""
+        if self._atoms is None:
+            self._atoms = self.equation.find_atoms()
+        return NO_ATOMS if self._atoms is None else self._atoms
+
+    def _series_at(self, at: float, side: float) -> LocalSeries | None:
+        """The series on one side of a singular point."""
+        key = (at, side)
+        if key not in self._series:
+            bulk = np.searchsorted(self.edges, at + 0.0, side="right" if side > 0.0 else "left") // 2
+            width = self.edges[2 * bulk + 1] - self.edges[2 * bulk]
+            gaps = np.abs(self._singular_points() - at)
+            self._series[key] = local_series(
+                lambda distance: self._sample(at, side, distance),
+                float(min(0.1 * width, 0.5 * gaps[gaps > 0.0].min(initial=np.inf))),
+                _SHIFT * abs(at),
+                bool(np.isin(at, self._known_atoms().locations)),
+            )
+        return self._series[key]
+
+    def _sample(self, at: float, side: float, distance: Real) -> tuple[Real, Complex, NDArray[np.bool_]]:
+        """(distances after rounding, m, where it could be solved) beside a point."""
+        from .solve import solve
+
+        x = at + side * distance
+        solution = solve(self.equation, x, throw=False)
+        return np.abs(x - at), solution.m, self._confirmed(solution) & (solution.m.imag > 0.0)
+
+    def _confirmed(self, solution: Solution) -> NDArray[np.bool_]:
+        """Which points were solved; uncertified states inside bulks are, where the solution above them is the same.
+
+        Seen from a thousandth of the distance to the next singular point m has hardly changed.
+        """
+        from .solve import solve
+
+        sure = solution.status == Status.CONVERGED
+        x = solution.z.real
+        open_points = (solution.status == Status.NOT_CERTIFIED) & (solution.z.imag == 0.0)
+        rest = np.flatnonzero(open_points & self._strictly_inside(x))
+        if rest.size:
+            far = np.abs(x[rest, None] - self._singular_points()).min(axis=1)
+            above = solve(self.equation, x[rest] + 1j * _LIFT * np.minimum(far, np.ptp(self.edges)), throw=False)
+            change = np.abs(above.m.imag - solution.m[rest].imag)
+            sure[rest] = (above.status == Status.CONVERGED) & (change <= _SAME * above.m.imag)
+        return np.asarray(sure)
+
+    def _extrapolated(self, x: Real, inside: NDArray[np.bool_]) -> tuple[Complex, Real]:
         """(m(x + i0), error estimate), extrapolated from Im z = h/4^k in powers of sqrt(Im z): for bulks and edges."""
         from .solve import solve
 
@@ -196,4 +275,7 @@ class SolvedMeasure(Measure):
             change = np.abs(table[-1] - table[-2])
             best = np.where(change < doubt, table[-1], best)
             doubt = np.minimum(change, doubt)
-        return np.asarray(best), np.where(np.isfinite(doubt), np.maximum(doubt, 1e-300), np.inf)
+        # inside a bulk the density is positive, and its level is reached far above the distance to a singular point
+        steep = np.abs(np.log(values[-1].imag / values[-2].imag)) > _STEEP * np.log(4.0)
+        lost = inside & (steep | ~(best.imag > 0.0))
+        return np.asarray(best), np.where(np.isfinite(doubt) & ~lost, np.maximum(doubt, 1e-300), np.inf)

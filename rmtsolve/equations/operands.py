@@ -11,9 +11,11 @@ import math
 import warnings
 from typing import Any
 
+import numpy as np
+
 from ..errors import AccuracyWarning, ConvergenceError
 from ..measures.affine import Affine, affine
-from ..measures.base import Measure
+from ..measures.base import Complex, Measure, Real
 from ..measures.series import SeriesMeasure, exact_series
 from .law import SolvedMeasure
 
@@ -26,7 +28,7 @@ def stand_in(law: Measure) -> Measure:
     """The law, or its series where it is a solved law and the series has an error of at most 1e-13."""
     if isinstance(law, Affine):
         base = stand_in(law.base)
-        return law if base is law.base else affine(base, law.factor, law.shift)
+        return law if base is law.base else _standing(affine(base, law.factor, law.shift), law)
     if not isinstance(law, SolvedMeasure):
         return law
     poles: Any = getattr(law.equation, "poles", None)
@@ -34,8 +36,21 @@ def stand_in(law: Measure) -> Measure:
         return law
     kept = law.__dict__
     if "_stand_in" not in kept:  # operands are often used again
-        kept["_stand_in"] = reliable_series(law, _TERMS) or law
+        series = reliable_series(law, _TERMS)
+        kept["_stand_in"] = law if series is None else _standing(series, law)
     found = kept["_stand_in"]
+    assert isinstance(found, Measure)
+    return found
+
+
+def _standing(series: Measure, law: Measure) -> Measure:
+    series.__dict__["_stands_for"] = law
+    return series
+
+
+def original(law: Measure) -> Measure:
+    """The law itself, or the one that it stands for if `stand_in` gave it."""
+    found = law.__dict__.get("_stands_for", law)
     assert isinstance(found, Measure)
     return found
 
@@ -60,6 +75,20 @@ def remark(law: Measure, role: str) -> tuple[str, ...]:
     if other is law:
         return ()
     return (f"{role} is a solved law and was used as its Chebyshev series, of error {series_error(other):.1e}",)
+
+
+def transform_doubt(bulks: Real, error: float, u: Complex) -> Real:
+    """Bound on the error of ``m(u)`` in both half-planes where a series of that error stands for a law on these bulks.
+
+    The distribution function is wrong by at most `error`, and ``m = int F(x) / (x - u)^2 dx`` up to a constant,
+    so m by at most ``error pi / |Im u|``, on the real line off the support by ``2 error`` over the distance to it.
+    """
+    if error == 0.0:
+        return np.zeros(u.size)
+    x = u.real[:, None]
+    away = np.maximum(np.maximum(bulks[:, 0] - x, x - bulks[:, 1]), 0.0).min(axis=1)
+    with np.errstate(divide="ignore"):
+        return np.asarray(error * np.minimum(np.pi / np.abs(u.imag), 2.0 / away))
 
 
 def series_error(law: Measure) -> float:

@@ -59,6 +59,8 @@ class SeparableEquation(TwoFactorEquation):
 
     def _empty(self, u: Complex) -> Complex:
         """``int 1/(1 - u a) dA``, without cancellation at large u."""
+        if u.dtype == object:
+            return np.asarray(1 + u * self.one.value(u) / self.ratio)
         law = self.one.measure
         if isinstance(law, Discrete):
             return np.asarray((1.0 / (1.0 - law.locations * u[:, None])) @ law.weights)

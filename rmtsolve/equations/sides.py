@@ -26,7 +26,6 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate
 from ..measures.base import Complex, Measure, Real
 from ..measures.discrete import Discrete
 from ..measures.inversion import moments_about
@@ -102,11 +101,16 @@ class Side:
         return value, slope
 
     def value(self, u: Any) -> Any:
-        """``N(u)`` alone, also at points that are mpmath numbers (discrete laws only)."""
+        """``N(u)`` alone, also at points that are mpmath numbers."""
         if u.dtype != object:
             return self.evaluate(u)[0]
         if not self.discrete:
-            _validate.fail("method", "a floating-point method for factors that are not Discrete", "HighPrecision")
+            from .high_precision import transform_precisely
+
+            if self.kind == "sandwich":
+                return self.rate * -(1 + transform_precisely(self.measure, 1 / u) / u) / u
+            m = transform_precisely(self.measure, u)
+            return -1 / m - u if self.kind == "sum" else m / (1 + u * m)
         at, mass = (part.astype(object) for part in self.measure.atoms)
         if self.kind == "sandwich":
             return self.rate * (mass * at / (1 - at * u[:, None])).sum(axis=1)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _validate
 from ..errors import ConvergenceError
+from ..status import Status
 from .base import Complex, Equation
 from .generic import Solved, solve_generic
 from .methods import Auto, HighPrecision, Method
@@ -93,6 +94,9 @@ def _dispatch(equation: Equation, z: Complex, method: Method, start: Complex | N
     if swept is not None:
         with np.errstate(all="ignore"):
             m = equation.readout(z, swept.state)
+        # at atoms and hard edges m is infinite; at z = 0 some families have 0/0
+        lost = (swept.status == Status.CONVERGED) & ~np.isfinite(m)
+        swept = swept._replace(status=np.where(lost, int(Status.SINGULAR), swept.status))
         return Solved(*swept, m, equation.method, equation.remarks)
     return solve_generic(equation, z, method, start)
 

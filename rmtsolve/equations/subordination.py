@@ -20,6 +20,8 @@ J. Anal. Math. 101 (2007).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import _validate
@@ -106,12 +108,14 @@ class MultiplicativeEquation(TwoFactorEquation):
         return 0.0 * z, z
 
     def transform(self, z: Complex, u: Complex, v: Complex) -> Complex:
-        """m(z) from the solution."""
-        return -1.0 / (z - (z / u) * (z / v))
+        """m(z) from the solution; at z = 0, where u = v = 0, with ``z/v = 1/N_1(u)`` and ``z/u = 1/N_2(v)``."""
+        share: Any = (z / u) * (z / v) if (z != 0).all() else 1.0 / (self.one.value(u) * self.two.value(v))
+        m: Complex = -1.0 / (z - share)
+        return m
 
     def spread(self, z: Complex, u: Complex, v: Complex, m: Complex, radius: Real) -> Real:
         """Bound on the error of m, from that of ``1/m``."""
-        share = np.abs((z / u) * (z / v))
+        share = np.abs(z + 1.0 / m)
         relative = radius / np.abs(u) + radius / np.abs(v)
         shift = np.abs(m) * (share * relative / (1.0 - relative) + 8.0 * _EPS * (share + np.abs(z)))
         return np.where((relative < 0.5) & (shift < 0.5), np.abs(m) * shift / (1.0 - shift), np.nan)

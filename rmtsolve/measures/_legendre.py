@@ -27,6 +27,7 @@ _TERMS = 24  # of the series on a panel
 _NODES = 40  # of the quadrature on a panel: 1.6^-80 < 1e-16
 _MAX_PANELS = 2000
 _MAX_LEVEL = 110
+_NEAREST = 1e-16  # of the length of an interval: where panels next to its ends stop
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +140,7 @@ def fit_legendre(density: Callable[[Real], Real], breaks: list[tuple[float, floa
     matrix = _to_legendre()
     todo = [piece for pair in breaks for piece in _finite(*pair)]
     ends = {end for pair in breaks for end in pair}
+    sizes = {end: b - a for a, b in todo for end in (a, b) if end in ends}
     done: list[tuple[float, float, Real]] = []
     stubs: list[tuple[float, float]] = []
     error = 0.0
@@ -152,9 +154,12 @@ def fit_legendre(density: Callable[[Real], Real], breaks: list[tuple[float, floa
         largest = np.max(np.abs(values), axis=1)
         # x itself is rounded: near an end point where the density is singular that is noise of relative size
         noise = 4e-16 * np.maximum(np.abs(low), np.abs(high)) / np.maximum(_distance(low, high, ends), 2.0 * half)
-        resolved = (tail <= (1e-14 + noise) * largest) | (tail * half <= 1e-17)
+        # next to an end the density counts for itself, however little mass is there: it may vanish like a root
+        matters = np.array([half[i] > _NEAREST * max(sizes.get(a, 0.0), sizes.get(b, 0.0)) and (a in ends or b in ends)
+                            for i, (a, b) in enumerate(zip(low, high, strict=True))])  # fmt: skip
+        resolved = (tail <= (1e-14 + noise) * largest) | ((tail * half <= 1e-17) & ~matters)
         resolved &= _confirmed(density, low, high, coefficients, 1e-11 + 10.0 * noise)
-        stop = (half <= 1e-9 * np.maximum(np.abs(low), np.abs(high))) & (tail * half <= 1e-13)
+        stop = (half <= 1e-9 * np.maximum(np.abs(low), np.abs(high))) & (tail * half <= 1e-13) & ~matters
         stop |= half <= 1e-13 * np.maximum(np.abs(low), np.abs(high))
         if level == _MAX_LEVEL or len(done) + 2 * len(todo) > _MAX_PANELS:
             stop[:] = True

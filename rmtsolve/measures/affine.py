@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from .. import _validate
-from .base import Atoms, Complex, Measure, Real
+from .base import Atoms, Complex, Measure, Precise, Real
 
 
 def affine(measure: Measure, factor: float, shift: float) -> Measure:
@@ -92,6 +93,12 @@ class Affine(Measure):
 
     def _stieltjes_derivative(self, z: Complex) -> Complex:
         return self._transform(z, derivative=True)
+
+    def _stieltjes_precise(self, z: Precise, transform: Callable[[Measure, Precise], Precise]) -> Precise:
+        base = (z - self.shift) / self.factor
+        if self.factor < 0:
+            return transform(self.base, base.conj()).conj() / self.factor
+        return transform(self.base, base) / self.factor
 
     def _density(self, x: Real) -> Real:
         return self.base._density(self._back(x)) / abs(self.factor)

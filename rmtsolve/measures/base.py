@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _validate
+from ..errors import DomainError
 
 if TYPE_CHECKING:
     from .series import SeriesMeasure
 
 Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]
+Precise = NDArray[Any]  # of mpmath numbers
 
 
 class Atoms(NamedTuple):
@@ -96,6 +98,16 @@ class Measure(abc.ABC):
         from .inversion import derivative_by_contour
 
         return derivative_by_contour(self, z)
+
+    def _stieltjes_precise(self, z: Precise, transform: Callable[[Measure, Precise], Precise]) -> Precise:
+        """``m(z)`` at a 1-d array of mpmath numbers, Im z >= 0, to the working precision; at real z from above.
+
+        ``transform(law, z)`` is the same for laws that this one is made of, in both half-planes.
+        """
+        raise DomainError(
+            f"method must be a floating-point method for laws that are made of {self!r}, got 'HighPrecision'; its "
+            "Stieltjes transform is known in floats only"
+        )
 
     def _affine(self, factor: float, shift: float) -> Measure | None:
         """The law of ``factor * x + shift`` (factor not 0) in the same family, or None where it leaves it."""

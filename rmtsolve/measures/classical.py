@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .. import _validate
-from ._quadratic import Form, QuadraticLaw, Root
+from ._precise import ExactQuadratic, Polynomials
+from ._quadratic import Form, Root
 from .base import NO_ATOMS, Atoms, Measure
 
 
@@ -49,7 +51,7 @@ def _atoms(*pairs: tuple[float, float]) -> Atoms:
 
 
 @dataclass(frozen=True)
-class Semicircle(QuadraticLaw):
+class Semicircle(ExactQuadratic):
     """Wigner's semicircle law, density ``sqrt(4 variance - (x - mean)^2) / (2 pi variance)``.
 
     Parameters
@@ -79,11 +81,15 @@ class Semicircle(QuadraticLaw):
         store(self, variance=_validate.positive(self.variance, "variance"), mean=_validate.real(self.mean, "mean"))
         _check_width(self._form, "variance", self.variance)
 
+    @staticmethod
+    def _polynomials(variance: Any, mean: Any) -> Polynomials:
+        return Polynomials(mean, -1.0, 2.0, 2.0 * variance)
+
     def _make_form(self) -> Form:
         reach = 2.0 * math.sqrt(self.variance)
         return Form(
-            left=self.mean - reach, right=self.mean + reach, width=2.0 * reach, mean=self.mean,
-            p0=self.mean, p1=-1.0, constant=2.0, lead=2.0 * self.variance, roots=(),
+            self.mean - reach, self.mean + reach, 2.0 * reach, self.mean,
+            *self._polynomials(self.variance, self.mean)[:4], roots=(),
         )  # fmt: skip
 
     def _free_cumulant(self, k: int) -> float:
@@ -94,7 +100,7 @@ class Semicircle(QuadraticLaw):
 
 
 @dataclass(frozen=True)
-class MarchenkoPastur(QuadraticLaw):
+class MarchenkoPastur(ExactQuadratic):
     """Limit law of ``X^T X / n``, X of shape (n, p) with independent entries of the given variance, ``ratio = p/n``.
 
     With v the variance and ``a, b = v (1 -+ sqrt(ratio))^2``, the density is
@@ -132,13 +138,16 @@ class MarchenkoPastur(QuadraticLaw):
         )  # fmt: skip
         _check_width(self._form, "ratio", self.ratio)
 
+    @staticmethod
+    def _polynomials(ratio: Any, variance: Any) -> Polynomials:
+        return Polynomials(variance * (1.0 - ratio), -1.0, 2.0, 2.0 * ratio * variance, (0.0,))
+
     def _make_form(self) -> Form:
         c, v = self.ratio, self.variance
         root = math.sqrt(c)
         left, right = v * ((1.0 - c) / (1.0 + root)) ** 2, v * (1.0 + root) ** 2
         return Form(
-            left=left, right=right, width=4.0 * v * root, mean=v,
-            p0=v * (1.0 - c), p1=-1.0, constant=2.0, lead=2.0 * c * v, roots=(Root(0.0, left, right),),
+            left, right, 4.0 * v * root, v, *self._polynomials(c, v)[:4], roots=(Root(0.0, left, right),),
         )  # fmt: skip
 
     @property
@@ -154,7 +163,7 @@ class MarchenkoPastur(QuadraticLaw):
 
 
 @dataclass(frozen=True)
-class FreePoisson(QuadraticLaw):
+class FreePoisson(ExactQuadratic):
     """Free Poisson law: all its free cumulants are ``rate * jump^k``.
 
     With ``a, b = jump (1 -+ sqrt(rate))^2`` the density is ``sqrt((b - x)(x - a)) / (2 pi jump x)``, and for
@@ -184,13 +193,16 @@ class FreePoisson(QuadraticLaw):
             _validate.fail("jump", "a non-zero real number", self.jump, "use Discrete([0]) for the point mass at 0")
         _check_width(self._form, "rate", self.rate)
 
+    @staticmethod
+    def _polynomials(rate: Any, jump: Any) -> Polynomials:
+        return Polynomials(jump * (rate - 1.0), -1.0, 2.0, 2.0 * jump, (0.0,))
+
     def _make_form(self) -> Form:
         root = math.sqrt(self.rate)
         left, right = sorted((self.jump * ((1.0 - self.rate) / (1.0 + root)) ** 2, self.jump * (1.0 + root) ** 2))
         return Form(
-            left=left, right=right, width=4.0 * abs(self.jump) * root, mean=self.rate * self.jump,
-            p0=self.jump * (self.rate - 1.0), p1=-1.0, constant=2.0, lead=2.0 * self.jump,
-            roots=(Root(0.0, left, right),),
+            left, right, 4.0 * abs(self.jump) * root, self.rate * self.jump,
+            *self._polynomials(self.rate, self.jump)[:4], roots=(Root(0.0, left, right),),
         )  # fmt: skip
 
     @property
@@ -206,7 +218,7 @@ class FreePoisson(QuadraticLaw):
 
 
 @dataclass(frozen=True)
-class Wachter(QuadraticLaw):
+class Wachter(ExactQuadratic):
     """Limit law of the F-matrix ``(Y^T Y / n2)^(-1) X^T X / n1``, X of shape (n1, p), Y of shape (n2, p), white.
 
     With ``c1 = p/n1``, ``c2 = p/n2``, ``h^2 = c1 + c2 - c1 c2`` and ``a, b = ((1 -+ h) / (1 - c2))^2``, the density is
@@ -247,15 +259,19 @@ class Wachter(QuadraticLaw):
         )  # fmt: skip
         _check_width(self._form, "c1", self.c1)
 
+    @staticmethod
+    def _polynomials(c1: Any, c2: Any) -> Polynomials:
+        rest = 1.0 - c2
+        return Polynomials((1.0 - c1) / rest, -(1.0 + c2) / rest, 2.0 / rest, 2.0 * c2 / rest, (0.0, -(c1 / c2)))
+
     def _make_form(self) -> Form:
         c1, c2 = self.c1, self.c2
         h = math.sqrt(c1 * (1.0 - c2) + c2)
         left, right = ((1.0 - c1) / (1.0 + h)) ** 2, ((1.0 + h) / (1.0 - c2)) ** 2
         pole = c1 / c2
         return Form(
-            left=left, right=right, width=4.0 * h / (1.0 - c2) ** 2, mean=1.0 / (1.0 - c2),
-            p0=(1.0 - c1) / (1.0 - c2), p1=-(1.0 + c2) / (1.0 - c2), constant=2.0 / (1.0 - c2),
-            lead=2.0 * c2 / (1.0 - c2), roots=(Root(0.0, left, right), Root(-pole, left + pole, right + pole)),
+            left, right, 4.0 * h / (1.0 - c2) ** 2, 1.0 / (1.0 - c2), *self._polynomials(c1, c2)[:4],
+            roots=(Root(0.0, left, right), Root(-pole, left + pole, right + pole)),
         )  # fmt: skip
 
     @property
@@ -265,7 +281,7 @@ class Wachter(QuadraticLaw):
 
 
 @dataclass(frozen=True)
-class Jacobi(QuadraticLaw):
+class Jacobi(ExactQuadratic):
     """Limit law of ``A (A + B)^(-1)``, A and B independent white Wishart matrices (MANOVA, free beta law).
 
     ``A = X^T X`` with X of shape (n1, p), ``B = Y^T Y`` with Y of shape (n2, p), ``c1 = p/n1``, ``c2 = p/n2``. With
@@ -302,6 +318,12 @@ class Jacobi(QuadraticLaw):
             )
         _check_width(self._form, "c1", self.c1)
 
+    @staticmethod
+    def _polynomials(c1: Any, c2: Any) -> Polynomials:
+        total = c1 + c2
+        share, square = c1 * c2 / total, c1 + c2 * (1.0 - c1)
+        return Polynomials((1.0 - c1) * c2 / total, 2.0 * share - 1.0, 2.0 * square / total, -2.0 * share, (0.0, 1.0))
+
     def _make_form(self) -> Form:
         c1, c2 = self.c1, self.c2
         total = c1 + c2
@@ -312,9 +334,8 @@ class Jacobi(QuadraticLaw):
         from_left, from_right = c1 * ((h + c2) / total) ** 2, c1 * ((1.0 - c2) / (h + c2)) ** 2
         share = c1 * c2 / total
         return Form(
-            left=left if left < 0.5 else 1.0 - from_left, right=right if right < 0.5 else 1.0 - from_right,
-            width=4.0 * h * share / total, mean=c2 / total,
-            p0=(1.0 - c1) * c2 / total, p1=2.0 * share - 1.0, constant=2.0 * square / total, lead=-2.0 * share,
+            left if left < 0.5 else 1.0 - from_left, right if right < 0.5 else 1.0 - from_right,
+            4.0 * h * share / total, c2 / total, *self._polynomials(c1, c2)[:4],
             roots=(Root(0.0, left, right), Root(1.0, -from_left, -from_right)),
         )  # fmt: skip
 
@@ -325,7 +346,7 @@ class Jacobi(QuadraticLaw):
 
 
 @dataclass(frozen=True)
-class Kesten(QuadraticLaw):
+class Kesten(ExactQuadratic):
     """Kesten-McKay law: spectrum of the adjacency matrix of the infinite regular tree.
 
     Density ``d sqrt(4 (d - 1) - x^2) / (2 pi (d^2 - x^2))``, d the degree; limit of the (unnormalised) adjacency
@@ -354,12 +375,16 @@ class Kesten(QuadraticLaw):
         store(self, degree=_validate.real(self.degree, "degree", low=2.0))
         _check_width(self._form, "degree", self.degree)
 
+    @staticmethod
+    def _polynomials(degree: Any) -> Polynomials:
+        d = degree
+        return Polynomials(0.0, -(d - 2.0) / d, 2.0 * (d - 1.0) / d, -2.0 / d, (-d, d))
+
     def _make_form(self) -> Form:
         d = self.degree
         edge = 2.0 * math.sqrt(d - 1.0)
         gap, reach = (d - 2.0) * ((d - 2.0) / (d + edge)), d + edge
         return Form(
-            left=-edge, right=edge, width=2.0 * edge, mean=0.0,
-            p0=0.0, p1=-(d - 2.0) / d, constant=2.0 * (d - 1.0) / d, lead=-2.0 / d,
+            -edge, edge, 2.0 * edge, 0.0, *self._polynomials(d)[:4],
             roots=(Root(-d, gap, reach), Root(d, -reach, -gap)),
         )  # fmt: skip

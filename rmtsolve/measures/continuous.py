@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from numpy.typing import ArrayLike
 from .. import _validate
 from ..errors import AccuracyWarning, DomainError
 from ._legendre import LegendrePanels, fit_legendre
-from .base import Complex, Measure, Real
+from ._precise import PreciseDensity, precise_array
+from .base import Complex, Measure, Precise, Real
 from .discrete import Discrete
 from .inversion import function_values
 
@@ -113,6 +115,13 @@ class Continuous(Measure):
 
     def _stieltjes_derivative(self, z: Complex) -> Complex:
         return self._at_edges(z, self._panels.cauchy(z, derivative=True))
+
+    def _stieltjes_precise(self, z: Precise, transform: Callable[[Measure, Precise], Precise]) -> Precise:
+        return precise_array(self._precise_density.stieltjes(point) for point in z)
+
+    @cached_property
+    def _precise_density(self) -> PreciseDensity:
+        return PreciseDensity(self._function, self.intervals, repr(self))
 
     def _at_edges(self, z: Complex, values: Complex) -> Complex:
         """Infinite at an edge where the density does not vanish."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _validate
-from .base import Atoms, Complex, Measure, Real
+from .base import Atoms, Complex, Measure, Precise, Real
 
 _CHUNK = 1 << 18  # entries of the (points, atoms) table formed at a time: it stays in the cache
 
@@ -179,6 +179,10 @@ class Discrete(Measure):
 
     def _stieltjes_derivative(self, z: Complex) -> Complex:
         return self._sums(z, 2)
+
+    def _stieltjes_precise(self, z: Precise, transform: Callable[[Measure, Precise], Precise]) -> Precise:
+        m: Precise = (self._weights.astype(object) / (self._locations.astype(object) - z[:, None])).sum(axis=1)
+        return m
 
     def _cdf(self, x: Real) -> Real:
         padded = np.concatenate([[0.0], self._cumulative])

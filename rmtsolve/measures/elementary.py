@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .. import _validate
-from ._quadratic import Form, QuadraticLaw, Root
-from .base import Complex, Measure, Real
+from ._precise import ExactQuadratic, Polynomials
+from ._quadratic import Form, Root
+from .base import Complex, Measure, Precise, Real
 from .classical import store
 from .discrete import Discrete
 
 
 @dataclass(frozen=True)
-class Arcsine(QuadraticLaw):
+class Arcsine(ExactQuadratic):
     """Arcsine law on [low, high], density ``1 / (pi sqrt((x - low)(high - x)))``: two hard edges.
 
     Parameters
@@ -35,11 +38,14 @@ class Arcsine(QuadraticLaw):
     def __post_init__(self) -> None:
         _check_interval(self)
 
+    @staticmethod
+    def _polynomials(low: Any, high: Any) -> Polynomials:
+        return Polynomials(0.0, 0.0, 1.0, -1.0, (low, high))
+
     def _make_form(self) -> Form:
         width = self.high - self.low
         return Form(
-            left=self.low, right=self.high, width=width, mean=self.low + width / 2,
-            p0=0.0, p1=0.0, constant=1.0, lead=-1.0,
+            self.low, self.high, width, self.low + width / 2, *self._polynomials(self.low, self.high)[:4],
             roots=(Root(self.low, 0.0, width), Root(self.high, -width, 0.0)),
         )  # fmt: skip
 
@@ -86,6 +92,10 @@ class Uniform(Measure):
     def _stieltjes_derivative(self, z: Complex) -> Complex:
         with np.errstate(all="ignore"):
             return np.asarray(1.0 / (z - self.low) / (z - self.high))
+
+    def _stieltjes_precise(self, z: Precise, transform: Callable[[Measure, Precise], Precise]) -> Precise:
+        one = z * 0 + 1  # makes products of the ends exact
+        return (np.log(z - self.high) - np.log(z - self.low)) / (one * self.high - self.low)
 
     def _potential(self, z: Complex) -> Complex:
         """``int log(z - x)``, Im z >= 0, arguments in [0, pi]: ``log(z - low) - 1 - (z - high) m(z)``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from .. import _validate
 from ..errors import AccuracyWarning
-from .base import Atoms, Complex, Measure, Real
+from .base import Atoms, Complex, Measure, Precise, Real
 
 _TERMS = 13  # of the expansion about the image of infinity
 _NEAR = 1.0 / 20.0  # 20^-13 is below rounding
@@ -175,6 +176,12 @@ class Moebius(Measure):
             terms = power * (-ratio[:, None]) ** (power - 1) * self._powers[2:]
             out[near] = (self.c / self._determinant) ** 2 * terms.sum(axis=1)
         return out
+
+    def _stieltjes_precise(self, z: Precise, transform: Callable[[Measure, Precise], Precise]) -> Precise:
+        gap = self.a - self.c * z
+        x = (self.d * z - self.b) / gap
+        m = transform(self.base, x) if self._rising else transform(self.base, x.conj()).conj()
+        return (self.c + (self.c * x + self.d) * m) / gap
 
     def _density(self, x: Real) -> Real:
         rate = abs(self._determinant) / (self.a - self.c * x) ** 2

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +19,7 @@ from .. import _validate
 from ..errors import AccuracyWarning
 from ._chebyshev import ChebyshevBulk as ChebyshevBulk
 from ._chebyshev import disc_polynomial as disc_polynomial
-from .base import NO_ATOMS, Atoms, Complex, Measure, Real
+from .base import NO_ATOMS, Atoms, Complex, Measure, Precise, Real
 
 _START, _MAX_TERMS = 32, 1 << 14
 _TOLERANCE = 1e-13
@@ -82,6 +83,20 @@ class SeriesMeasure(Measure):
                 more, steeper = bulk.transforms(z)
                 value, slope = value + more, slope + steeper
         return value, slope
+
+    def _stieltjes_precise(self, z: Precise, transform: Callable[[Measure, Precise], Precise]) -> Precise:
+        """The formula of `_chebyshev`, its coefficients taken as exact."""
+        total = self._atom_sum(z, 1) if self.point_masses.locations.size else 0 * z
+        for bulk in self.bulks:
+            left, right = bulk.left + 0 * z, bulk.right + 0 * z
+            half = (right - left) / 2
+            j = half / (z - left - half + np.sqrt(z - left) * np.sqrt(z - right))
+            value = 0 * z
+            for b in bulk.coefficients[::-1].tolist():
+                value = value * j + b
+            poles = (1 - j if bulk.hard_right else 1) * (1 + j if bulk.hard_left else 1)
+            total = total - 2 / half * j * value / poles
+        return total
 
     def _potential(self, z: Complex) -> Complex:
         """``int log(z - x)``, Im z >= 0, arguments in [0, pi]."""

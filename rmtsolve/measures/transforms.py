@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from .. import _validate
 from ._inverse import continue_from_zero, solve_monotone
-from .base import Atoms, Complex, Measure, Real
+from .base import Atoms, Complex, Measure, Precise, Real
 from .cumulants import free_cumulants, law_free_cumulants, moments_from_free_cumulants
 
 __all__ = [
@@ -108,6 +108,10 @@ class Companion(Measure):
 
     def _stieltjes_derivative(self, z: Complex) -> Complex:
         return self.ratio * self.base._stieltjes_derivative(z) + (1.0 - self.ratio) / z**2
+
+    def _stieltjes_precise(self, z: Precise, transform: Callable[[Measure, Precise], Precise]) -> Precise:
+        c = self.ratio + 0 * z
+        return c * transform(self.base, z) - (1 - c) / z
 
     def _density(self, x: Real) -> Real:
         return self.ratio * self.base._density(x)

@@ -192,3 +192,18 @@ def test_one_layer_is_the_random_features_formula():
     wanted = energy * e1 / e0 + noise * (e2 / e0) + noise
     errors = rmt.deep_ridge_errors(features, "sign(x)", lam=lam, noise=0.1**0.5)
     assert errors.test == pytest.approx(wanted, rel=1e-9)
+
+
+def test_a_gap_whose_kappa_runs_through_the_mean_of_two_equal_atoms():
+    """There tr Omega / (Omega + kappa) = 1 and the forward map is 0/0; the gap was lost when that was a grid point."""
+    two = rmt.Discrete([0.1, 3], [0.5, 0.5])
+    model = rmt.DeepFeatures(
+        ["x"], widths=[1.5], alpha=2, population=two, structures=[rmt.Discrete([0.2, 2], [0.5, 0.5])]
+    )
+    law = model.law()
+    assert law.edges.size == 4
+    low, high = law.edges[1:3]
+    # just outside of the gap m has an imaginary part of sqrt(distance), inside it has none
+    m = rmt.solve(model.equation(), [low - 1e-8, low + 1e-8, high - 1e-8, high + 1e-8]).m
+    assert np.all(m.imag[[0, 3]] > 1e-4) and np.all(np.abs(m.imag[[1, 2]]) < 1e-9)
+    np.testing.assert_allclose(np.ptp(law.cdf([low, high])), 0.0, atol=1e-12)
