@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Real = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-_GRID = 98  # points on which an interval is first looked at: not its middle, where two equal atoms make 0/0
+_GRID = 98  # points on which an interval is looked at first: even, or 0/0 is in the middle of two equal atoms
 _NEAR, _FAR = 70.0, 40.0  # logarithms of the smallest and largest distance from the end of an interval
 _NARROW = 1e-8  # gaps and bulks of this relative width are not resolved
 _GOLDEN = 0.5 * (3.0 - 5.0**0.5)
@@ -138,7 +138,8 @@ def _restrict(
     if intervals.low.size == 0:
         return intervals
     rows = np.arange(grid.shape[0])
-    first, last = _longest_run(values > 0.0)
+    flat = intervals.take(np.repeat(rows, _GRID))
+    first, last = _widest_run(values > 0.0, _points(flat, grid.ravel(), scale).reshape(grid.shape))
     low, high = intervals.low.copy(), intervals.high.copy()
     for inner, step, end in ((first, -1, low), (last, 1, high)):
         cut = (inner + step >= 0) & (inner + step < grid.shape[1])
@@ -150,14 +151,22 @@ def _restrict(
     return Intervals(low[kept], high[kept], intervals.gaps[kept])
 
 
-def _longest_run(mask: NDArray[np.bool_]) -> tuple[Index, Index]:
-    """First and last index of the longest run of True in each row (rounding may leave stray ones at the ends)."""
-    length = np.zeros(mask.shape, np.int64)
-    length[:, 0] = mask[:, 0]
-    for j in range(1, mask.shape[1]):
-        length[:, j] = np.where(mask[:, j], length[:, j - 1] + 1, 0)
-    last = np.argmax(length, axis=1)
-    return last - length[np.arange(mask.shape[0]), last] + 1, last
+def _widest_run(mask: NDArray[np.bool_], kappa: Real) -> tuple[Index, Index]:
+    """First and last index of the run of True in each row over which kappa has the largest ratio.
+
+    Next to the ends of an interval, which are poles or have come from rounded numbers, signs may be noise. Such runs
+    may have many of the logarithmic points, but no width.
+    """
+    rows, size = mask.shape
+    begin = np.zeros(mask.shape, np.int64)
+    for j in range(1, size):
+        begin[:, j] = np.where(mask[:, j] & mask[:, j - 1], begin[:, j - 1], j)
+    height = np.log(np.maximum(np.abs(kappa), np.finfo(float).tiny))
+    after = np.minimum(np.arange(size) + 1, size - 1)
+    width = np.abs(height[:, after] - np.take_along_axis(height, np.maximum(begin - 1, 0), axis=1))
+    width = width + 1e-12 * (np.arange(size) - begin)  # a run ends where it ends
+    last = np.argmax(np.where(mask, width, -1.0), axis=1)
+    return begin[np.arange(rows), last], last
 
 
 def _search_peak(
