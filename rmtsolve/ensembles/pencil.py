@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _validate
 from ..equations.base import Equation
 from ..measures.base import Measure
+from ..measures.image import image
 from .base import Ensemble
 from .letters import Matrix, assemble, check_letters, row_dimensions, sample_letters, self_adjoint_names
+from .one_letter import pencil_of_one
 from .pencil_law import pencil_equation, pencil_law
 from .words import Letter
 
@@ -95,7 +97,10 @@ class LinearPencil(Ensemble):
         )
 
     def law(self) -> Measure:
-        """Limiting spectral law of the block matrix."""
+        """Limiting spectral law of the block matrix; exact where there is one self-adjoint letter alone."""
+        single = pencil_of_one(self.coefficients, self.letters)
+        if single is not None:
+            return image(single[0], [self.constant, single[1]], repr(self))
         return pencil_law(self.equation())
 
     def finite(self, size: int) -> LinearPencil:

@@ -15,9 +15,11 @@ from ..equations.base import Equation
 from ..errors import DomainError
 from ..measures.base import Measure
 from ..measures.discrete import Discrete
+from ..measures.image import image
 from .base import Ensemble
 from .letters import RectangularIID, check_letters, letter_size, row_dimensions, sample_letters, self_adjoint_names
 from .linearise import linearise
+from .one_letter import polynomial_of_one
 from .pencil import finite_letter
 from .pencil_law import pencil_equation, pencil_law
 from .words import Polynomial, degree, parse, require_self_adjoint, spell
@@ -88,10 +90,11 @@ class MatrixPolynomial(Ensemble):
         return pencil_equation(constant, coefficients, self.letters, sizes, output=1, name=repr(self))
 
     def law(self) -> Measure:
-        """Limiting spectral law."""
+        """Limiting spectral law; exact where the polynomial is one in a single self-adjoint matrix."""
         if not degree(self._polynomial):
             return Discrete([float(np.real(self._polynomial.get((), 0.0)))])
-        return pencil_law(self.equation())
+        single = polynomial_of_one(self._polynomial, self.letters)
+        return image(*single, repr(self)) if single is not None else pencil_law(self.equation())
 
     def finite(self, size: int) -> MatrixPolynomial:
         """The polynomial whose letters have the ratios and counts of matrices of this size."""

@@ -17,6 +17,7 @@ Word = tuple[Letter, ...]
 Polynomial = dict[Word, complex]
 
 MAX_DEGREE = 12
+MAX_POWER = 20  # the degree where there is one letter only, whose law needs no equation
 MAX_WORDS = 4096
 MAX_TEXT = 2000
 
@@ -93,6 +94,7 @@ class _Reader:
 
     def __init__(self, expression: Any, letters: set[str], self_adjoint: set[str], absolute: bool = False) -> None:
         self.expression, self.letters, self.self_adjoint = expression, letters, self_adjoint
+        self.highest = MAX_POWER if len(letters) == 1 else MAX_DEGREE
         self.absolute = absolute
 
     def sizes(self) -> _Reader:
@@ -116,8 +118,8 @@ class _Reader:
         return {(): complex(abs(value) if self.absolute else value)}
 
     def times(self, left: Polynomial, right: Polynomial) -> Polynomial:
-        if degree(left) + degree(right) > MAX_DEGREE:
-            self.fail(f"of degree at most {MAX_DEGREE}", self.expression)
+        if degree(left) + degree(right) > self.highest:
+            self.fail(f"of degree at most {self.highest}", self.expression)
         if len(left) * len(right) > MAX_WORDS * 16:
             self.fail(f"a sum of at most {MAX_WORDS} words", self.expression)
         product: Polynomial = {}
@@ -129,8 +131,8 @@ class _Reader:
         return product
 
     def power(self, base: Polynomial, exponent: Any) -> Polynomial:
-        if isinstance(exponent, bool) or not isinstance(exponent, int) or not 0 <= exponent <= MAX_DEGREE:
-            self.fail(f"built with integer powers between 0 and {MAX_DEGREE}", exponent)
+        if isinstance(exponent, bool) or not isinstance(exponent, int) or not 0 <= exponent <= self.highest:
+            self.fail(f"built with integer powers between 0 and {self.highest}", exponent)
         result: Polynomial = {(): 1.0 + 0.0j}
         for _ in range(exponent):
             result = self.times(result, base)
