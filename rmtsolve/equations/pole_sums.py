@@ -15,42 +15,18 @@ from numpy.typing import NDArray
 Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
-_EPS = float(np.finfo(float).eps)
 _BLOCK = 1 << 18  # entries of a points-by-atoms block
 
 
 def transform_zeros(at: Real, mass: Real) -> tuple[Real, Real]:
-    """Zeros ``s_j`` of ``m_H`` between the atoms and the ``k_j = 1 / m_H'(s_j)`` there.
+    """Zeros ``s_j`` of ``m_H`` between the atoms and the ``k_j = 1 / m_H'(s_j)`` there."""
+    from .._kernels.poles import transform_zeros as find
 
-    Each is found as an offset from the nearer of its two atoms, by bracketed Newton steps, so that a zero next to a
-    light atom keeps its relative distance.
-    """
-    n = at.size - 1
-    if n <= 0:
-        return np.empty(0), np.empty(0)
-    width = np.diff(at)
-    middle = at[:-1] + 0.5 * width
-    value = _real_sum(middle, at, mass)
-    base = np.arange(n) + (value < 0.0)  # m_H increases between poles: a positive value puts the zero on the left
-    low = np.where(value < 0.0, -0.5 * width, 0.0)
-    high = np.where(value < 0.0, 0.0, 0.5 * width)
-    distance = at[None, :] - at[base][:, None]
-    offset = 0.5 * (low + high)
-    for _ in range(200):
-        r = 1.0 / (distance - offset[:, None])
-        value, slope = (r * mass).sum(axis=1), (r * r * mass).sum(axis=1)
-        low, high = np.where(value < 0.0, offset, low), np.where(value > 0.0, offset, high)
-        # Newton for offset * m_H, which is smooth at the own pole
-        product, change = offset * value, value + offset * slope
-        with np.errstate(divide="ignore", invalid="ignore"):
-            new = offset - product / change
-        new = np.where((new > low) & (new < high), new, 0.5 * (low + high))
-        done = np.abs(new - offset) <= 2.0 * _EPS * np.abs(offset)
-        offset = new
-        if done.all():
-            break
-    r = 1.0 / (distance - offset[:, None])
-    return at[base] + offset, 1.0 / (r * r * mass).sum(axis=1)
+    n = max(at.size - 1, 0)
+    zeros, weights = np.empty(n), np.empty(n)
+    if n:
+        find(np.ascontiguousarray(at), np.ascontiguousarray(mass), zeros, weights)
+    return zeros, weights
 
 
 def unit_of(length: float) -> float:
@@ -58,14 +34,6 @@ def unit_of(length: float) -> float:
     if length == 0.0 or 1e-10 < length < 1e10:
         return 1.0
     return math.ldexp(1.0, math.frexp(length)[1])
-
-
-def _real_sum(x: Real, at: Real, mass: Real) -> Real:
-    out = np.empty(x.size)
-    step = max(1, _BLOCK // at.size)
-    for i in range(0, x.size, step):
-        out[i : i + step] = (mass / (at - x[i : i + step, None])).sum(axis=1)
-    return out
 
 
 def resolvent_sum(base: Real | float, delta: Complex, at: Real, mass: Real, power: int) -> Complex:

@@ -7,12 +7,14 @@ On a curve v is the parameter, u follows by inverting the increasing gauge of th
 from __future__ import annotations
 
 import itertools
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..measures.base import Real
+from .closed_cells import NODES, closed_cells
 from .sides import Side
 
 Flags = NDArray[np.bool_]
@@ -22,6 +24,7 @@ REACH = 16.0  # samples go to exp(-16) of an interval's length from its ends, an
 END = 34.0  # "at the end", relative to the rounding of the end itself
 _OUT = 45.0  # exp(45) lengths: infinity, also where the two factors are of very different size
 _SAME = 1e-15
+_FEW = 64  # curves that are sampled as fast as they are told to be of no use
 _SAFE = 18.0  # here the gauge next to a pole is still right; nearer, rounding may carry a point across the pole
 
 
@@ -41,6 +44,11 @@ class Span(NamedTuple):
             )  # from the nearer end, so that its distance keeps its digits
             right, left = self.low + self.scale * np.exp(x), self.high - self.scale * np.exp(-x)
         return np.where(np.isfinite(width), inner, np.where(np.isfinite(self.low), right, left))
+
+    def spread(self, x: Real) -> Real:
+        """The points with coordinates x, one row for each interval."""
+        rows = np.repeat(np.arange(x.shape[0]), x.shape[1])
+        return self.take(rows).at(x.ravel()).reshape(x.shape)
 
     def rate(self, u: Real) -> Real:
         """du/dx at u."""
@@ -66,6 +74,19 @@ class Segments(NamedTuple):
     high: Real
     low_bulk: Flags
     high_bulk: Flags
+
+
+class Point(NamedTuple):
+    """Points of the curves: z, ``g = 1 - T'``, the arguments of the factors, N and N' there."""
+
+    z: Real
+    g: Real
+    u: Real
+    v: Real
+    n_one: Real
+    n_two: Real
+    d_one: Real
+    d_two: Real
 
 
 class Curves:
@@ -96,16 +117,38 @@ class Curves:
             self.bottom = np.where(self.cells.low == 0.0, pole, self.bottom)
             self.top = np.where(self.cells.high == 0.0, pole, self.top)
 
-    def invert(self, cell: Index, y: Real) -> Real:
-        """u in the cell with gauge_1(u) = y, by bracketed Newton steps on asinh(gauge); nan where there is none."""
+    def invert(self, cell: Index, y: Real) -> tuple[Real, Real, Real]:
+        """u in the cell with gauge_1(u) = y, N_1 and N_1' there; nan where there is no such u."""
+        bottom, top = self.bottom[cell], self.top[cell]
+        with np.errstate(invalid="ignore"):
+            good = (y >= bottom - 1e-12 * np.abs(bottom)) & (y <= top + 1e-12 * np.abs(top))
+        y = np.clip(y, bottom, top)
+        if not (self.one.discrete and self.one.poles.locations.size):
+            u = self._invert_generic(cell, y, good)
+            return u, *self.one.evaluate(u)
+        from .._kernels.poles import invert_gauge
+
+        u, n, slope = np.empty(y.size), np.empty(y.size), np.empty(y.size)
+        y = np.where(good, y, np.nan)
+        invert_gauge(self.kind == "sum", y, self._left[cell], self._right[cell], *self.one.poles, u, n, slope)
+        return u, n, slope
+
+    @cached_property
+    def _left(self) -> Index:
+        """Number of the pole at the left end of every cell, -1 where there is none."""
+        return np.searchsorted(self.one.poles.locations, self.cells.low, side="right") - 1
+
+    @cached_property
+    def _right(self) -> Index:
+        return np.searchsorted(self.one.poles.locations, self.cells.high)
+
+    def _invert_generic(self, cell: Index, y: Real, good: Flags) -> Real:
+        """u by bracketed Newton steps on asinh(gauge); nan where it is not `good`."""
         span = self.cell_span.take(cell)
         low, high = span.ends(END, _OUT)
         finite = np.abs(y[np.isfinite(y)])
         unit = max(float(np.median(finite)) if finite.size else 1.0, 1e-300)
-        bottom, top = self.bottom[cell], self.top[cell]
-        with np.errstate(invalid="ignore"):
-            good = (y >= bottom - 1e-12 * np.abs(bottom)) & (y <= top + 1e-12 * np.abs(top))
-        target = np.arcsinh(np.clip(y, bottom, top) / unit)
+        target = np.arcsinh(y / unit)
         x, previous = np.zeros(y.shape), high - low
         active = np.flatnonzero(good)
         for _ in range(120):
@@ -129,24 +172,29 @@ class Curves:
             active = active[~done]
         return np.where(good, span.at(x), np.nan)
 
-    def evaluate(self, cell: Index, v: Real) -> tuple[Real, Real, Real]:
-        """z, ``1 - T'`` and u; nan where the first factor has no such u in the cell."""
+    def evaluate(self, cell: Index, v: Real) -> Point:
+        """The points of the curves with the given v; nan where the first factor has no such u in the cell."""
         with np.errstate(all="ignore"):
             n_two, d_two = self.two.evaluate(v)
-            u = self.invert(cell, v + n_two if self.kind == "sum" else v * n_two)
-            n_one, d_one = self.one.evaluate(u)
+            u, n_one, d_one = self.invert(cell, v + n_two if self.kind == "sum" else v * n_two)
             if self.kind == "sum":
-                return u - n_two, 1.0 - d_one * d_two, u
-            t = np.where(np.abs(n_one) > np.abs(n_two), v / n_one, u / n_two)
-            return (t if self.kind == "product" else 1.0 / t), 1.0 - t * t * d_one * d_two, u
+                return Point(u - n_two, 1.0 - d_one * d_two, u, v, n_one, n_two, d_one, d_two)
+            # the quotient that rounding of the argument moves less
+            t = np.where(np.abs(u * d_one / n_one) < np.abs(v * d_two / n_two), v / n_one, u / n_two)
+            z = t if self.kind == "product" else 1.0 / t
+            return Point(z, 1.0 - t * t * d_one * d_two, u, v, n_one, n_two, d_one, d_two)
 
     def segments(self) -> Segments:
-        """Every piece of every curve."""
-        count = self.cells.low.size
-        rows = [(cell, *piece) for piece in self._monotone_pieces() for cell in range(count)]
-        columns = list(zip(*rows, strict=True))
-        cell, low, high = np.array(columns[0]), np.array(columns[1]), np.array(columns[2])
-        low_bulk, high_bulk = np.array(columns[3]), np.array(columns[4])
+        """Every piece of every curve but those that are known to have no point with ``T' < 1``."""
+        lows, highs, low_bulks, high_bulks = (np.array(part) for part in zip(*self._monotone_pieces(), strict=True))
+        closed = np.zeros((self.cells.low.size, lows.size), dtype=np.bool_)
+        if self.one.discrete and lows.size * self.cells.low.size > _FEW:
+            pieces = Span(lows, highs, self.scale)
+            x = pieces.ends(REACH, REACH)
+            nodes = pieces.spread(np.linspace(*x, NODES, axis=1))
+            closed = closed_cells(self.one, self.two, nodes, np.isinf(np.stack([lows, highs], axis=1)))
+        piece, cell = np.nonzero(~closed.T)
+        low, high, low_bulk, high_bulk = lows[piece], highs[piece], low_bulks[piece], high_bulks[piece]
         # where a cell's gauge is bounded, only a part of the v-interval carries its curve
         for bound, bulk, lower in (
             (self.bottom[cell], self.cells.low_bulk[cell], True),

@@ -3,8 +3,8 @@
 A real solution at z is the physical one exactly where ``T' = t^2 N_1'(u) N_2'(v) < 1`` (Denjoy-Wolff), and there z is
 monotone in v. So the arcs of the real curves (`rmtsolve.equations.real_curves`) with ``T' < 1`` map one to one onto the
 complement of the support. They end at folds ``T' = 1``, which are square-root edges; at a bulk of a factor; or they go
-on in the next cell. ``(N')^(-1/2)`` is concave between singularities, so that T' does not oscillate within a step of
-the sampling grid.
+on in the next cell. A curve holds one arc or none; those that fall between the nodes of the sampling grid are searched
+for (`rmtsolve.equations.gap_search`).
 
 Source: derived, after S. Belinschi, H. Bercovici, J. Anal. Math. 101 (2007); for one factor of Marchenko-Pastur type it
 is J. Silverstein, S. Choi, J. Multivariate Anal. 54 (1995).
@@ -19,11 +19,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ..measures.base import Real
-from .real_curves import END, REACH, Curves, Flags, Index, Span
+from .gap_search import small_gaps
+from .real_curves import END, REACH, Curves, Flags, Index, Point, Span
 from .sides import Side
 
 _MARGIN = 1e-11  # T' < 1 - margin: where T' = 1 identically (atoms that only just vanish) rounding must not decide
 _NODES = 121
+_NEAR = 28.0  # as `END`, where the transform of the factor is still right
 _ZOOM = 17
 _PASSES = 16
 _BLOCK = 1 << 16  # samples at a time
@@ -90,21 +92,28 @@ class _Sampler:
 
     def __init__(self, one: Side, two: Side) -> None:
         free = one.kind == "sum" or two.positive  # only gauges that increase can be inverted
-        self.swapped = free and one.discrete and two.discrete and _cells(one) < _cells(two)
+        self.swapped = free and two.discrete and _cells(one) < _cells(two)
         self.curves = curves = Curves(two, one) if self.swapped else Curves(one, two)
         self.cell, low, high, self.low_bulk, self.high_bulk = curves.segments()
         self.span = Span(low, high, curves.scale)
 
-    def at(self, row: Index, x: Real) -> tuple[Real, Real, Real]:
-        """z, ``1 - T' - margin`` (-inf off the curve) and v."""
-        z, g, v = np.empty(x.size), np.empty(x.size), np.empty(x.size)
-        for i in range(0, x.size, _BLOCK):
+    def points(self, row: Index, x: Real) -> Point:
+        """The points of the curves, with ``g = 1 - T' - margin``, -inf off the curve."""
+        parts = []
+        for i in range(0, max(x.size, 1), _BLOCK):
             part = slice(i, i + _BLOCK)
-            v[part] = self.span.take(row[part]).at(x[part])
-            z[part], g[part], partner = self.curves.evaluate(self.cell[row[part]], v[part])
-            if self.swapped:
-                v[part] = partner
-        return z, np.where(np.isnan(g), -np.inf, g) - _MARGIN, v
+            parts.append(self.curves.evaluate(self.cell[row[part]], self.span.take(row[part]).at(x[part])))
+        whole = Point(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        return whole._replace(g=np.where(np.isnan(whole.g), -np.inf, whole.g) - _MARGIN)
+
+    def told(self, point: Point) -> Real:
+        """The argument of the second factor."""
+        return point.u if self.swapped else point.v
+
+    def at(self, row: Index, x: Real) -> tuple[Real, Real, Real]:
+        """z, g and the argument of the second factor."""
+        point = self.points(row, x)
+        return point.z, point.g, self.told(point)
 
 
 def _cells(side: Side) -> int:
@@ -113,42 +122,19 @@ def _cells(side: Side) -> int:
 
 def real_line(one: Side, two: Side) -> RealLine:
     """Edges and real arcs of the law of two factors of the same kind."""
-    sampler = _Sampler(one, two)
+    sampler = _Sampler(one.merged, two.merged)
     first, last = sampler.span.ends(REACH, REACH)
     x = first[:, None] + (last - first)[:, None] * np.linspace(0.0, 1.0, _NODES)
     rows = np.repeat(np.arange(x.shape[0]), _NODES)
-    z, g, v = (part.reshape(x.shape) for part in sampler.at(rows, x.ravel()))
-    _raise_hidden_peaks(sampler, x, v, z, g)
+    points = Point(*(part.reshape(x.shape) for part in sampler.points(rows, x.ravel())))
+    row, interval, place = small_gaps(sampler.points, x, points, one.kind == "sum")
+    column = np.maximum(interval, 1)  # a node that is moved there must have one on both sides
+    x[row, column] = place
+    z, g, v = points.z, points.g, sampler.told(points)
+    z[row, column], g[row, column], v[row, column] = sampler.at(row, place)
     arcs = _collect(sampler, x, v, z, g)
     edges, critical = _edges(arcs, one.kind != "sum")
     return RealLine(edges, critical, tuple(arcs), sampler)
-
-
-def _raise_hidden_peaks(sampler: _Sampler, x: Real, v: Real, z: Real, g: Real) -> None:
-    """Move a node to the top of its local maximum of g where that is positive between negative nodes (a small gap)."""
-    inner = g[:, 1:-1]
-    row, column = np.nonzero((inner >= g[:, :-2]) & (inner >= g[:, 2:]) & (inner <= 0.0) & np.isfinite(inner))
-    column += 1
-    left, right = x[row, column - 1], x[row, column + 1]
-    weights = np.linspace(0.0, 1.0, _ZOOM)
-    owner = np.arange(row.size)
-    for _ in range(_PASSES):
-        if owner.size == 0:
-            break
-        nodes = left[owner, None] + (right - left)[owner, None] * weights
-        z_new, g_new, v_new = (
-            part.reshape(nodes.shape) for part in sampler.at(np.repeat(row[owner], _ZOOM), nodes.ravel())
-        )
-        here, best = np.arange(owner.size), g_new.argmax(axis=1)
-        top = g_new[here, best]
-        up = top > 0.0
-        where = row[owner[up]], column[owner[up]]
-        x[where], v[where] = nodes[here, best][up], v_new[here, best][up]
-        z[where], g[where] = z_new[here, best][up], top[up]
-        before, after = np.maximum(best - 1, 0), np.minimum(best + 1, _ZOOM - 1)
-        left[owner], right[owner] = nodes[here, before], nodes[here, after]
-        drop = top - np.minimum(g_new[here, before], g_new[here, after])  # a parabola rises by less than that again
-        owner = owner[~up & (top + 4.0 * drop > 0.0)]
 
 
 def _collect(sampler: _Sampler, x: Real, v: Real, z: Real, g: Real) -> list[Arc]:
@@ -178,7 +164,16 @@ def _tips(
 ) -> tuple[Real, Flags]:
     """z, v and x at one end of every run, and whether it is an edge: a fold, or the bulk of a factor."""
     tip = np.full((3, rows.size), np.nan)
-    bad, good = x[rows[fold], outside[fold]], x[rows[fold], inside[fold]]
+    bad = x[rows, outside]
+    # a fold may be nearer to a bulk than the last node
+    open_ = np.flatnonzero(~fold & bulk[rows])
+    near = np.full(open_.size, np.sign(far) * _NEAR)
+    g = sampler.at(rows[open_], near)[1]
+    late = np.isfinite(g) & (g <= 0.0)
+    bad[open_[late]] = near[late]
+    fold = fold.copy()
+    fold[open_[late]] = True
+    bad, good = bad[fold], x[rows[fold], inside[fold]]
     weights = np.linspace(0.0, 1.0, _ZOOM)[1:-1]
     for _ in range(_PASSES):
         if bad.size == 0 or np.all(np.abs(good - bad) <= 1e-15 * (1.0 + np.abs(good))):

@@ -31,25 +31,26 @@ from ..measures.discrete import Discrete
 from ..measures.inversion import moments_about
 from ..measures.series import SeriesMeasure
 from .operands import reliable_series, series_error, stand_in
+from .pole_sums import transform_zeros
+from .real_intervals import Intervals, complement, increasing_zeros
 
 _BLOCK = 1 << 18  # entries of a points-by-atoms block
 _FAR = 50.0  # beyond this many radii the transforms are summed from moments, where their closed forms cancel
 _FAR_TERMS = 11  # 50^-11 < 1e-18
 _TERMS = 512  # most for each bulk of a series that only gives a potential
 _OUTSIDE = 3.0  # the same for atoms, whose sums cost nothing more there
+_SAME = 1e-13  # of the radius (products: of the atom): atoms as near to each other count as one for the edges
 KINDS = {"sum": 0, "product": 1, "sandwich": 2}  # as the kernels number them
-_NUDGE = 1e-13  # of an interval's length: where a function is read off next to a bulk
 
 Flags = NDArray[np.bool_]
 
 
-class Intervals(NamedTuple):
-    """Real intervals without singularities; an end at a bulk (`True`) has a finite gauge, the others are poles."""
+class Poles(NamedTuple):
+    """``N(u) = constant + sum_j weights_j / (locations_j - u)``, sorted."""
 
-    low: Real
-    high: Real
-    low_bulk: Flags
-    high_bulk: Flags
+    locations: Real
+    weights: Real
+    constant: float
 
 
 class Side:
@@ -314,10 +315,42 @@ class Side:
         bulks = self.measure.support
         if self.kind == "sandwich":
             return self._inverted(bulks)
+        if self.discrete and (self.kind == "sum" or self.positive):
+            return complement(bulks, self.poles.locations)
         poles = self._zeros_of_transform(bulks)
         if self.kind == "product":
             poles = self._zeros_of_sum(bulks, poles)
-        return _complement(bulks, poles)
+        return complement(bulks, poles)
+
+    @cached_property
+    def merged(self) -> Side:
+        """The factor with atoms that rounding hardly tells apart made one, which moves the spectrum by as little."""
+        if not self.discrete:
+            return self
+        at, mass = self.measure.atoms
+        unit = self.radius if self.kind == "sum" else np.minimum(np.abs(at[1:]), np.abs(at[:-1]))
+        first = np.flatnonzero(np.append(True, np.diff(at) > _SAME * unit))
+        if first.size in (1, at.size):
+            return self
+        weights = np.add.reduceat(mass, first)
+        return Side(Discrete(np.add.reduceat(mass * at, first) / weights, weights), self.kind, self.rate)
+
+    @cached_property
+    def poles(self) -> Poles:
+        """N of a discrete factor, on the positive axis unless the kind is a sum, as a sum over poles."""
+        at, mass = self.measure.atoms
+        inner = at != 0.0
+        if self.kind == "sandwich":
+            return Poles(1.0 / at[inner][::-1], self.rate * mass[inner][::-1], 0.0)
+        if self.kind == "sum":  # -1/m - u, with m = 0 at the poles
+            return Poles(*transform_zeros(at, mass), -self._center)
+        # m / (1 + u m), with 1 + u m = 0 and m = -1/u at the poles, and m = -mass/u next to an atom at 0
+        zeros, slopes = transform_zeros(at[inner], mass[inner] * at[inner])
+        locations, weights = zeros, slopes / zeros
+        if not inner.all():
+            empty = float(mass[~inner].sum())
+            locations, weights = np.append(0.0, zeros), np.append(empty / (1.0 - empty), weights)
+        return Poles(locations, weights, 1.0 / self._center)
 
     def _inverted(self, bulks: Real) -> Intervals:
         at = self.measure.atoms.locations
@@ -329,25 +362,23 @@ class Side:
                 with np.errstate(divide="ignore"):
                     low, high = 1.0 / right if right else -np.inf, 1.0 / left if left else np.inf
                 pieces.append([low, high])
-        return _complement(np.array(pieces).reshape(-1, 2), 1.0 / at[at != 0.0])
+        return complement(np.array(pieces).reshape(-1, 2), 1.0 / at[at != 0.0])
 
     def _zeros_of_transform(self, bulks: Real) -> Real:
         """Zeros of m on the real line: m increases between neighbouring atoms and bulks."""
         if self.discrete:
-            from .pole_sums import transform_zeros
-
             return transform_zeros(*self.measure.atoms)[0]
-        pieces = _complement(bulks, self.measure.atoms.locations)
+        pieces = complement(bulks, self.measure.atoms.locations)
         inner = np.isfinite(pieces.low) & np.isfinite(pieces.high)
         low, high, low_bulk, high_bulk = pieces
-        return _increasing_zeros(
+        return increasing_zeros(
             lambda u: self._transform(u)[0], low[inner], high[inner], low_bulk[inner], high_bulk[inner]
         )
 
     def _zeros_of_sum(self, bulks: Real, zeros: Real) -> Real:
         """Zeros of ``-1/m - u``, which increases between the zeros of m, plus the atom at 0."""
         twin = Side(self.measure, "sum")
-        pieces = _complement(bulks, zeros)
+        pieces = complement(bulks, zeros)
         reach = 1e3 * max(self.radius, 1e-300)
         mean = self.law.moment(1)
         if mean != 0.0:  # outside the hull the zero is at about second moment / mean
@@ -355,28 +386,11 @@ class Side:
         low = np.where(np.isfinite(pieces.low), pieces.low, -reach)
         high = np.where(np.isfinite(pieces.high), pieces.high, reach)
         open_low, open_high = pieces.low_bulk | ~np.isfinite(pieces.low), pieces.high_bulk | ~np.isfinite(pieces.high)
-        found = _increasing_zeros(lambda u: twin.evaluate(u)[0], low, high, open_low, open_high)
+        found = increasing_zeros(lambda u: twin.evaluate(u)[0], low, high, open_low, open_high)
         at = self.measure.atoms
         if (at.locations == 0.0).any():
             found = np.append(found[np.abs(found) > 1e-12 * self.radius], 0.0)
         return np.sort(found)
-
-
-def _complement(bulks: Real, poles: Real) -> Intervals:
-    """The line minus bulks and poles; poles inside bulks do not count."""
-    inside = ((poles[:, None] > bulks[:, 0]) & (poles[:, None] < bulks[:, 1])).any(axis=1)
-    holes = [(float(a), float(b), True) for a, b in bulks] + [(float(p), float(p), False) for p in poles[~inside]]
-    holes.sort()
-    low, high, low_bulk, high_bulk = [-np.inf], [], [False], []
-    for left, right, bulk in holes:
-        high.append(left)
-        high_bulk.append(bulk)
-        low.append(right)
-        low_bulk.append(bulk)
-    high.append(np.inf)
-    high_bulk.append(False)
-    keep = np.array(low) < np.array(high)
-    return Intervals(np.array(low)[keep], np.array(high)[keep], np.array(low_bulk)[keep], np.array(high_bulk)[keep])
 
 
 def _horner(coefficients: list[float], w: Complex) -> tuple[Complex, Complex]:
@@ -386,24 +400,3 @@ def _horner(coefficients: list[float], w: Complex) -> tuple[Complex, Complex]:
         slope = slope * w + value
         value = value * w + coefficient
     return value, slope
-
-
-def _increasing_zeros(
-    function: Callable[[Real], Real],
-    low: Real,
-    high: Real,
-    low_finite: NDArray[np.bool_],
-    high_finite: NDArray[np.bool_],
-) -> Real:
-    """Zeros of a function that increases on each interval, from -inf or a finite value to inf or a finite value."""
-    width = high - low
-    bottom = np.where(low_finite, function(low + _NUDGE * width), -np.inf)
-    top = np.where(high_finite, function(high - _NUDGE * width), np.inf)
-    has = (bottom < 0.0) & (top > 0.0)
-    low, width = low[has], width[has]
-    a, b = np.zeros(low.size), np.ones(low.size)
-    for _ in range(60):
-        middle = 0.5 * (a + b)
-        below = function(low + middle * width) < 0.0
-        a, b = np.where(below, middle, a), np.where(below, b, middle)
-    return np.asarray(low + 0.5 * (a + b) * width)
