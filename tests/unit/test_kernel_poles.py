@@ -1,91 +1,104 @@
-"""Sums over poles, called directly: zeros, inverses and bounds against dense evaluation."""
+"""Kernels of sums over poles: zeros, inverse gauges next to poles, and the proof that cells hold no gap."""
 
+import mpmath as mp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from rmtsolve._kernels.poles import closed_cells, invert_gauge, transform_zeros
+import rmtsolve as rmt
+from rmtsolve._kernels.poles import invert_gauge, transform_zeros
+from rmtsolve.equations.closed_cells import NODES, closed_cells
+from rmtsolve.equations.real_curves import REACH, Curves, Span
+from rmtsolve.equations.sides import Side
 
-P, K, A = np.array([0.5, 1.0, 1.0 + 1e-9, 2.5, 4.0]), np.array([0.3, 0.1, 1e-7, 0.4, 0.2]), 0.3
-
-
-def sums(u):
-    r = 1.0 / (P - u[:, None])
-    return A + (K * r).sum(axis=1), (K * r * r).sum(axis=1)
-
-
-def gauge(u, additive):
-    n, slope = sums(u)
-    return (u + n, 1.0 + slope) if additive else (u * n, n + u * slope)
+POLES, WEIGHTS = np.array([0.5, 0.5 + 1e-9, 2.0, 7.0]), np.array([0.3, 1e-20, 1e-3, 2.0])
 
 
-def test_zeros_between_poles():
-    zeros, weights = np.empty(4), np.empty(4)
-    transform_zeros(P, K, zeros, weights)
-    assert np.all((zeros > P[:-1]) & (zeros < P[1:]))
-    r = 1.0 / (P - zeros[:, None])
-    rounding = (K * r * r).sum(axis=1) * 4e-16 * np.abs(zeros)  # of the zeros themselves
-    assert np.all(np.abs((K * r).sum(axis=1)) <= 2 * rounding)
-    away = [0, 3]  # where the rounded zero still has its distance from the poles
-    assert_allclose(weights[away], 1.0 / (K * r * r).sum(axis=1)[away], rtol=1e-12)
-
-
-@pytest.mark.parametrize("additive", [True, False])
-def test_inverse_of_the_gauge(additive):
-    left = np.array([-1, 0, 0, 1, 2, 3, 4, 4, -1, 0])
-    right = left + 1
-    y = np.array([-3.0, 0.5, 70.0, 2.0, -1.0, 1.0, 0.1, 7.0, 0.1, np.nan])
-    if not additive:  # the gauge is bounded at infinity: u N tends to -sum K
-        y[[0, 6, 7, 8]] = 30.0, -5.0, -1.5, 2.0
-    u, n, slope = np.empty(10), np.empty(10), np.empty(10)
-    invert_gauge(additive, y, left, right, P, K, A, u, n, slope)
-    assert np.isnan([u[9], n[9], slope[9]]).all()
-    low, high = np.concatenate([[-np.inf], P])[right], np.concatenate([P, [np.inf]])[right]
-    assert np.all((u[:9] >= low[:9]) & (u[:9] <= high[:9]))
-    check = np.array([0, 1, 4, 5, 6, 7, 8])
-    value, rate = gauge(u[check], additive)
-    assert np.all(np.abs(value - y[check]) <= 1e-14 * (1.0 + np.abs(y[check])) + 4e-16 * np.abs(u[check]) * rate)
-    assert_allclose(n[check], sums(u[check])[0], rtol=1e-9)
-    assert_allclose(slope[check], sums(u[check])[1], rtol=1e-9)
-
-
-def heap(bounds):
-    out = np.zeros((1, 2 * bounds.size))
-    out[0, bounds.size :] = bounds
-    for i in range(bounds.size - 1, 0, -1):
-        out[0, i] = min(out[0, 2 * i], out[0, 2 * i + 1])
+def invert(additive, y, cell, poles=POLES, weights=WEIGHTS, constant=-0.4):
+    y = np.atleast_1d(np.asarray(y, dtype=float))
+    left = np.full(y.size, cell - 1)
+    out = [np.empty(y.size) for _ in range(3)]
+    invert_gauge(additive, y, left, left + 1, poles, weights, constant, *out)
     return out
 
 
 @pytest.mark.parametrize("additive", [True, False])
-@pytest.mark.parametrize("rate", [1e-4, 0.03, 1.0, 30.0])
-def test_cells_called_closed_have_no_point_below_one(additive, rate):
-    """T' = N_1'(u) b with a constant b along a curve on which the gauge takes all values of a grid."""
-    y = np.sinh(np.linspace(-6.0, 6.0, 33))[None]
-    closed = np.zeros((P.size - 1, 1), dtype=bool)
-    closed_cells(additive, P, K, A, y, heap(np.full(32, rate)), closed)
-    for j in (0, 2, 3):  # the points of cell 1 are hardly apart
-        u = P[j] + (P[j + 1] - P[j]) * (0.5 - 0.5 * np.cos(np.pi * (np.arange(20_000) + 0.5) / 20_000))
-        g, _ = gauge(u, additive)
-        slope = sums(u)[1] * (1.0 if additive else u * u)
-        least = rate * slope[(g >= y.min()) & (g <= y.max())].min()
-        assert not closed[j, 0] or least > 1.0
-        assert closed[j, 0] or least < 20.0  # the bound is not far off
-    # bounds that fail on a part only: there the whole fails
-    half = np.where(np.arange(32) < 16, 1e6, 1e-9)
-    closed_cells(additive, P, K, A, y, heap(half), closed)
-    assert not closed[[0, 2, 3]].any()
+@pytest.mark.parametrize("cell", range(5))
+def test_inverse_of_the_gauge(additive, cell):
+    """The distance to the nearer pole is right to rounding, from 1e-30 on: N' is, which falls with its square."""
+    constant = -0.4 if additive else 0.25
+    y = np.array([-1e12, -30.0, -1.0, 0.3, 2.0, 50.0, 1e12])
+    u, n, slope = invert(additive, y, cell, constant=constant)
+    with mp.workdps(60):
+        p, k = ([mp.mpf(x) for x in part] for part in (POLES, WEIGHTS))
+        for i in range(y.size):
+
+            def gauge(d, base):
+                value = constant + mp.fsum(b / ((a - base) - d) for a, b in zip(p, k, strict=True))
+                return base + d + value if additive else (base + d) * value
+
+            base = min((x for x in POLES[max(cell - 1, 0) : cell + 1]), key=lambda x: abs(x - u[i]))
+            base = mp.mpf(float(base))
+            inner = 0 < cell < 4
+            side = 1 if cell and float(base) == POLES[cell - 1] else -1
+            far = (p[cell] - p[cell - 1]) / 2 if inner else mp.mpf(10) ** 14
+            low, high = sorted((side * mp.mpf(10) ** -45, side * far))
+            for _ in range(400):  # the gauge increases
+                middle = (low + high) / 2
+                low, high = (middle, high) if gauge(middle, base) < y[i] else (low, middle)
+            exact = mp.fsum(b / ((a - base) - low) ** 2 for a, b in zip(p, k, strict=True))
+            assert slope[i] == pytest.approx(float(exact), rel=1e-9)
+            assert u[i] == pytest.approx(float(base + low), rel=1e-14)
+            assert (u[i] + n[i] if additive else u[i] * n[i]) == pytest.approx(y[i], rel=1e-6, abs=1e-6)
 
 
-def test_poles_that_are_one_to_rounding_leave_their_cells_open():
-    closed = np.ones((2, 1), dtype=bool)
-    y = np.linspace(-1.0, 1.0, 3)[None]
-    closed_cells(True, np.array([1.0, 1.0 + 1e-13, 3.0]), np.ones(3), 0.0, y, heap(np.full(2, 1e9)), closed)
-    assert not closed.any()
+def test_no_inverse():
+    assert np.isnan(invert(True, [np.nan, np.inf], 1)).all()
 
 
-def test_cells_on_the_negative_axis_are_left_open_for_products():
-    closed = np.ones((1, 1), dtype=bool)
-    y = np.linspace(-1.0, 1.0, 3)[None]
-    closed_cells(False, np.array([-2.0, -1.0]), np.ones(2), 0.0, y, heap(np.full(2, 1e9)), closed)
-    assert not closed.any()
+def test_zeros_between_twins():
+    """Atoms at distance d: a zero half-way, of residue d^2/(8 w)."""
+    at = np.array([-1.0, 0.7, 0.7 + 2.0**-30, 5.0])
+    mass = np.full(4, 0.25)
+    zeros, weights = np.empty(3), np.empty(3)
+    transform_zeros(at, mass, zeros, weights)
+    assert zeros[1] - 0.7 == pytest.approx(2.0**-31, rel=1e-6)
+    assert weights[1] == pytest.approx(2.0**-60 / 8 / 0.25, rel=1e-8)
+    assert_allclose(np.sum(weights), 0.25 * np.sum((at - at.mean()) ** 2), rtol=1e-14)  # N falls like variance/u
+
+
+def sides(kind, n, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal(n) if kind == "sum" else rng.uniform(0.2, 3.0, n)
+    if kind == "product":
+        x[0] = 0.0
+    two = rmt.Discrete([0.0 if kind == "product" else 0.5, 1.0, 1.7], [0.2, 0.5, 0.3])
+    return Side(rmt.Discrete(x, rng.dirichlet(np.full(n, 0.5))), kind, 0.6), Side(two, kind)
+
+
+@pytest.mark.parametrize("kind", ["sum", "product", "sandwich"])
+@pytest.mark.parametrize("n", [8, 60])
+def test_closed_cells_hold_no_gap(kind, n):
+    """T' > 1 at points between the nodes, on every curve that is called closed; most are where there are many."""
+    one, two = sides(kind, n, n)
+    curves = Curves(one, two)
+    pieces = [piece[:2] for piece in curves._monotone_pieces()]
+    low, high = np.array(pieces).T
+    span = Span(low, high, curves.scale)
+    x = np.linspace(*span.ends(REACH, REACH), NODES, axis=1)
+    closed = closed_cells(one, two, span.spread(x), np.isinf(np.array(pieces)))
+    cell, piece = np.nonzero(closed)
+    if n == 60:
+        assert closed.mean() > 0.5
+    points = np.linspace(x[:, 0], x[:, -1], 1001, axis=1)
+    for j, i in zip(cell, piece, strict=True):
+        v = span.take(np.full(1001, i)).at(points[i])
+        assert not (curves.evaluate(np.full(1001, j), v).g > 0.0).any()
+
+
+def test_cells_are_not_called_closed_where_rounding_hides_them():
+    twins = Side(rmt.Discrete([0.0, 1.0, 1.0 + 1e-15, 1.0 + 2e-15, 3.0]), "sum")
+    other = Side(rmt.Discrete([0.0, 1.0]), "sum")
+    v = np.linspace(1.0, 9.0, NODES)[None, :]
+    closed = closed_cells(twins, other, v, np.array([[False, False]]))
+    assert not closed[1:4].any()
