@@ -176,6 +176,7 @@ def _given(law: StieltjesLaw, z: Precise) -> Precise:
         raise DomainError(words) from problem
     if _kind(m) != "object" or np.shape(m) != z.shape:
         raise DomainError(words)
+    # `view` of an array of objects is not typed
     return m.view(PreciseArray)  # type: ignore[no-any-return]
 
 

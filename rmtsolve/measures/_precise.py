@@ -113,6 +113,7 @@ class ExactQuadratic(QuadraticLaw):
         """The quotient that does not cancel; ``s = sqrt(P^2 - Q R)`` is in the closed upper half-plane like z."""
         import mpmath
 
+        # the laws of this family are dataclasses of their parameters, which an abstract base cannot say
         values = (mpmath.mpf(getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]
         equation = self._polynomials(*values)
         middle = 0.5 * (self._form.left + self._form.right)

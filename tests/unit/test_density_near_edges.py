@@ -204,7 +204,7 @@ def test_beside_an_atom_next_to_an_edge():
     assert abs(edge - 5.722431228920387) < 1e-12
     x = edge + np.array([1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2])
     truth = np.array([beside_an_atom(a) for a in x])
-    with warnings.catch_warnings():
+    with warnings.catch_warnings():  # a warning is right here: rounding of x counts, and is what is compared below
         warnings.simplefilter("ignore", rmt.AccuracyWarning)
         rho = law.density(x)
     # rounding of the edge and of the solution, relative to the distance

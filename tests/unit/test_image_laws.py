@@ -157,8 +157,11 @@ def test_degrees():
 # ---------------------------------------------------------------------- pencils
 def test_the_pencil_whose_branches_turn():
     law = rmt.LinearPencil(TURNING[0], {"X": TURNING[1]}, X=W()).law()
+
     # eigenvalues -2 - x -+ sqrt((1 - 2 x)^2 + 4 (1 + x)^2); they turn where 8 x^2 + 4 x + 5 = (8 x + 2)^2
-    spread = lambda x: math.sqrt(8 * x * x + 4 * x + 5)  # noqa: E731
+    def spread(x):
+        return math.sqrt(8 * x * x + 4 * x + 5)
+
     turn = [(-1 + s * 3 / math.sqrt(7)) / 4 for s in (-1, 1)]
     wanted = [
         -2 - 2 - spread(2),
