@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,34 +29,11 @@ from numpy.typing import NDArray
 from ..measures.base import Atoms
 from .base import Complex, Equation, Real, Sweep
 from .dyson_edges import Disc, Support, enclosing_disc, search_support
+from .dyson_layout import Layout, Matrix, covariance_layout
+from .dyson_layout import Term as Term
 from .stacks import angles_each
 
-Matrix = NDArray[np.complex128]
-
 _TOL = 1e-13
-
-
-class Term(NamedTuple):
-    """One term ``B M C`` of the covariance."""
-
-    left: Matrix
-    right: Matrix
-    reads_gain: bool = False  # M is then sum_k p_k g_k M_k instead of sum_k p_k M_k
-    writes_gain: bool = False  # and the term counts g_k times in S_k
-
-
-class _Layout(NamedTuple):
-    """The covariance in coordinates, as the kernel wants it."""
-
-    out_i: NDArray[np.int64]
-    out_j: NDArray[np.int64]
-    source: NDArray[np.int64]
-    value: Matrix  # (atoms, entries)
-    rows: NDArray[np.int64]
-    cols: NDArray[np.int64]
-    partner: NDArray[np.int64]
-    mix: Real  # (atoms, r)
-    channel: NDArray[np.int64]  # of every unknown
 
 
 class MatrixDyson(Equation):
@@ -148,40 +125,9 @@ class MatrixDyson(Equation):
 
     # ------------------------------------------------------------------ the compiled solver
     @cached_property
-    def layout(self) -> _Layout:
+    def layout(self) -> Layout:
         """Unknowns and covariance in coordinates."""
-        entries: dict[tuple[int, int, int, int, int], complex] = {}
-        flags: dict[tuple[int, int, int, int, int], bool] = {}
-        for term in self.terms:
-            for i, a in zip(*np.nonzero(term.left), strict=True):
-                for b, j in zip(*np.nonzero(term.right), strict=True):
-                    if self.dimensions[a] != self.dimensions[b]:
-                        continue  # M vanishes there
-                    key = (int(term.writes_gain), int(i), int(j), int(term.reads_gain), int(a) * self.side + int(b))
-                    entries[key] = entries.get(key, 0j) + complex(term.left[i, a] * term.right[b, j])
-                    flags[key] = term.writes_gain
-        size = max((abs(v) for v in entries.values()), default=0.0)
-        entries = {key: v for key, v in entries.items() if abs(v) > 1e-15 * size}
-        unknown = {(key[3], divmod(key[4], self.side)) for key in entries}
-        unknown |= {(c, (b, a)) for c, (a, b) in unknown}
-        order = sorted(unknown)
-        place = {u: index for index, u in enumerate(order)}
-        value = np.array(
-            [[v * (gain if flags[key] else 1.0) for key, v in entries.items()] for gain in self.gains.tolist()],
-            dtype=np.complex128,
-        ).reshape(self.shares.size, len(entries))
-        channel = np.array([c for c, _ in order], dtype=np.int64)
-        return _Layout(
-            np.array([key[1] for key in entries], dtype=np.int64),
-            np.array([key[2] for key in entries], dtype=np.int64),
-            np.array([place[key[3], divmod(key[4], self.side)] for key in entries], dtype=np.int64),
-            value,
-            np.array([a for _, (a, _) in order], dtype=np.int64),
-            np.array([b for _, (_, b) in order], dtype=np.int64),
-            np.array([place[c, (b, a)] for c, (a, b) in order], dtype=np.int64),
-            np.ascontiguousarray(self.channels[channel].T),
-            channel,
-        )
+        return covariance_layout(self.constants, self.terms, self.dimensions, self.channels, self.gains)
 
     @cached_property
     def tensors(self) -> Complex:

@@ -198,12 +198,13 @@ def _stopped(arc: Arc) -> list[float]:
 
 
 def _edges(arcs: list[Arc], hard: bool) -> tuple[Real, Real]:
-    """Ends of arcs. Two open ends that meet are no edge; an open end alone is one: the hard edge at 0."""
+    """Ends of arcs. Two open ends that follow each other are one point, where an argument passes infinity or a pole,
+    and no edge, however far apart the last samples are; an open end alone is one: the hard edge at 0.
+    """
     unit = max((abs(end) for arc in arcs for end in _stopped(arc)), default=1.0)
     events: list[tuple[float, float]] = []
     for left, right in itertools.pairwise(arcs):
-        meet = not left.high_stop and not right.low_stop and right.z[0] - left.z[-1] < 1e-4 * unit
-        if meet:
+        if not left.high_stop and not right.low_stop:
             continue
         for arc, end, stop in ((left, -1, left.high_stop), (right, 0, right.low_stop)):
             z = float(arc.z[end])

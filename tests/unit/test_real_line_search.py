@@ -60,11 +60,23 @@ def test_narrow_gaps_far_out():
     assert_allclose(equation.find_edges(), known, rtol=1e-12)
 
 
-def test_open_ends_of_arcs_meet():
+@pytest.mark.parametrize("light", [0.4, 1e-3, 1e-7])
+def test_open_ends_of_arcs_meet(light):
     """A gap on which v passes infinity, where the last nodes are far apart in z: it is one gap."""
-    a = rmt.Discrete([-0.5, 0.3, 500.0], [0.5, 0.5 - 1e-7, 1e-7])
+    a = rmt.Discrete([-0.5, 0.3, 500.0], [0.5, 0.5 - light, light])
     edges = AdditiveEquation(a, rmt.Semicircle(1e-6)).find_edges()
     assert_allclose(edges, rmt.DeformedWigner(a, 1e-6).law().edges, rtol=1e-12)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(-8.0, 1.0), st.sampled_from([30.0, 500.0, 1e4]), st.booleans())
+def test_factors_of_very_different_sizes(seed, size, far, swap):
+    """A group of atoms far from the rest, next to a semicircle of any size."""
+    rng = np.random.default_rng(seed)
+    x = np.concatenate([rng.standard_normal(rng.integers(2, 7)), far + 1e-3 * rng.standard_normal(2)])
+    a, b = rmt.Discrete(x, rng.dirichlet(np.full(x.size, 3.0))), rmt.Semicircle(10.0**size)
+    found = AdditiveEquation(*((b, a) if swap else (a, b))).find_edges()
+    known = rmt.DeformedWigner(a, 10.0**size).law().edges
+    assert_allclose(found, known, rtol=0.0, atol=1e-10 * far)
 
 
 def test_fold_next_to_the_bulk_of_a_factor():
