@@ -88,8 +88,8 @@ class Letter:
         """A1 and A2 alone, also at mpmath numbers, where nothing is lost by the partial fractions."""
         if kappa.dtype != object:
             return self.averages(kappa, tau)[:2]
-        if self.discrete:
-            at, mass = (part.astype(object) for part in self.measure.atoms)
+        if isinstance(self.measure, Discrete):
+            at, mass = self.measure.precise_atoms()
             d = ((at + 0 * tau[:, None]) - self.centre) / self.radius - tau[:, None]
             share = mass * d / (1 - kappa[:, None] * d * d)
             return share.sum(axis=1), (share * d).sum(axis=1)
@@ -105,7 +105,8 @@ class Letter:
         with np.errstate(all="ignore"):
             if self.discrete:
                 step = max(1, _BLOCK // self.nodes.size)
-                parts = [self._sums(kappa[i : i + step], tau[i : i + step]) for i in range(0, kappa.size, step)]
+                starts = range(0, max(kappa.size, 1), step)
+                parts = [self._sums(kappa[i : i + step], tau[i : i + step]) for i in starts]
                 return Averages(*(np.concatenate(part) for part in zip(*parts, strict=True)))
             out = Averages(*(np.full(kappa.size, complex(np.nan, np.nan)) for _ in range(6)))
             usable = np.isfinite(kappa) & np.isfinite(tau)

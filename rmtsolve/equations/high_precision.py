@@ -31,7 +31,8 @@ from .stieltjes_law import StieltjesLaw
 if TYPE_CHECKING:
     from .generic import Solved
 
-_GUARD = 12  # digits carried beyond those asked for
+_GUARD = 12
+_GUARDS = (_GUARD, 4 * _GUARD)  # digits carried beyond those asked for; more where differences lose them
 _INNER_GUARD = 6  # of them, what the transforms of solved laws may lose
 _STEPS = 200
 _DRIFT = 1e-5  # largest relative change of the float solution
@@ -60,22 +61,26 @@ def solve_precisely(equation: Equation, z: Complex, solved: Solved, digits: int)
     good = np.flatnonzero(_usable(status))
     full_state = to_mpmath(np.full((n, tmap.size), complex(np.nan, np.nan)))
     full_m = to_mpmath(np.full(n, complex(np.nan, np.nan)))
-    with mpmath.workdps(digits + _GUARD):
-        if good.size:
-            goal = mpmath.mpf(10) ** (-digits)
-            refined = _refine(tmap, to_mpmath(z[good]), z[good], state[good], goal)
-            failed = good[~refined.found]
-            status[failed] = Status.STALLED
-            steps[good] += refined.n_steps
-            residual[good] = refined.residual.astype(np.float64)
+    goal = mpmath.mpf(10) ** (-digits)
+    left = good
+    for guard in _GUARDS:
+        if left.size == 0:
+            break
+        with mpmath.workdps(digits + guard):
+            points = to_mpmath(z[left])
+            refined = _refine(tmap, points, z[left], solved.state.reshape(n, -1)[left], goal)
+            steps[left] += refined.n_steps
+            residual[left] = refined.residual.astype(np.float64)
             current = _clean(refined.state, digits)
-            full_state[good] = current
-            full_m[good] = _clean(_readout(equation, to_mpmath(z[good]), current), digits)
+            full_state[left] = current
+            full_m[left] = _clean(_readout(equation, points, current), digits)
             # the last change estimates the error before it; what remains is smaller by the contraction of the chord
-            gradient = np.abs(tmap.readout_gradient(z[good], state[good])).sum(axis=1)
-            bound[good] = (2.0 * refined.change * refined.size).astype(np.float64) * gradient
-            bound[failed] = np.nan
-            state[good] = current.astype(np.complex128)
+            gradient = np.abs(tmap.readout_gradient(z[left], state[left])).sum(axis=1)
+            bound[left] = (2.0 * refined.change * refined.size).astype(np.float64) * gradient
+            state[left] = current.astype(np.complex128)
+        known = np.array([mpmath.isfinite(m) for m in full_m[left]], dtype=bool)
+        left = left[~(refined.found & known)]
+    status[left], bound[left] = Status.STALLED, np.nan
     shaped = np.asarray(full_state).reshape(n, *equation.shape)
     return solved._replace(
         state=state.reshape(n, *equation.shape),
@@ -197,7 +202,7 @@ def _refine(tmap: FlatMap, points: Precise, z: Complex, state: Complex, goal: An
     operator = np.eye(tmap.size) - tmap.accurate_jacobian(z, state)
     inverse = invert_each(operator).astype(object)
     unit = tmap.gauge.size(z)
-    _check_digits(tmap, z[:1], state[:1], operator[0])
+    _check_digits(tmap, z[:1], state[:1])
     rounding = mpmath.mpf(10) ** (_GUARD - mpmath.mp.dps)
     start = to_mpmath(state)
     current, size = start.copy(), np.maximum(_largest(start), unit)
@@ -238,21 +243,27 @@ def _clean(values: Precise, digits: int) -> Precise:
     return precise_array(flat, values.shape)
 
 
-def _check_digits(tmap: FlatMap, z: Complex, state: Complex, operator: Complex) -> None:
-    """Refuse maps that round inside: a change of the state in the last digits must move the image as 1 - J says.
+def _check_digits(tmap: FlatMap, z: Complex, state: Complex) -> None:
+    """Refuse maps that round to floats inside: a small change of the state must move the image as J says.
 
-    Told once for every equation and precision.
+    Tried one width above the law, where no digits are lost, or at the solution z, state if the map has no start there;
+    told once for every equation and precision.
     """
     import mpmath
 
     checked = tmap.equation.__dict__.setdefault("_keeps_digits", set())
     if mpmath.mp.dps in checked:
         return
+    above = np.array([complex(tmap.gauge.centre, tmap.gauge.width)])
+    begin = tmap.start(above)
+    if np.isfinite(tmap(above, begin)).all():
+        z, state = above, begin
+    jacobian = tmap.accurate_jacobian(z, state)[0]
     share = mpmath.mpf(10) ** (_GUARD - mpmath.mp.dps)
     points, current = to_mpmath(z), to_mpmath(state)
     moved = _evaluate(tmap.equation, points, current * (1 + share)) - _evaluate(tmap.equation, points, current)
     seen = (np.asarray(moved)[0] / share).astype(np.complex128)
-    wanted = state[0] - operator @ state[0]
+    wanted = jacobian @ state[0]
     if np.abs(seen - wanted).max() > 1e-2 * np.abs(wanted).max() + 1e-6 * tmap.largest(z, state)[0]:
         _refuse(tmap.equation, "step", "numbers that were rounded to floats inside")
     checked.add(mpmath.mp.dps)
@@ -260,22 +271,27 @@ def _check_digits(tmap: FlatMap, z: Complex, state: Complex, operator: Complex) 
 
 # ---------------------------------------------------------------------- the map
 def _evaluate(equation: Equation, z: Precise, state: Precise) -> Precise:
-    """The map on mpmath numbers, flattened; nan where it divides by zero."""
+    """The map on mpmath numbers, flattened."""
+    image = _rows(equation, "step", z, state, state.shape[1])
+    return np.asarray(image).reshape(z.size, -1).view(PreciseArray)
+
+
+def _readout(equation: Equation, z: Precise, state: Precise) -> Precise:
+    return _rows(equation, "readout", z, state, 1).reshape(z.size)
+
+
+def _rows(equation: Equation, label: str, z: Precise, state: Precise, width: int) -> Precise:
+    """The map or the readout, with nan for the points at which it divides by zero."""
     import mpmath
 
     n = z.size
     try:
-        image = _call(equation, "step", z, state.reshape(n, *equation.shape))
+        return _call(equation, label, z, state.reshape(n, *equation.shape))
     except ZeroDivisionError:
         if n == 1:
-            return precise_array([mpmath.mpc(mpmath.nan, mpmath.nan)] * state.shape[1], state.shape)
-        rows = [_evaluate(equation, z[i : i + 1], state[i : i + 1]) for i in range(n)]
-        return np.concatenate([np.asarray(row) for row in rows]).view(PreciseArray)
-    return np.asarray(image).reshape(n, -1).view(PreciseArray)
-
-
-def _readout(equation: Equation, z: Precise, state: Precise) -> Precise:
-    return _call(equation, "readout", z, state.reshape(z.size, *equation.shape))
+            return precise_array([mpmath.mpc(mpmath.nan, mpmath.nan)] * width, (1, width))
+        rows = [_rows(equation, label, z[i : i + 1], state[i : i + 1], width) for i in range(n)]
+        return np.concatenate([np.asarray(row).reshape(1, width) for row in rows]).view(PreciseArray)
 
 
 def _call(equation: Equation, label: str, z: Precise, state: Precise) -> Precise:

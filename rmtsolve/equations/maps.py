@@ -142,14 +142,15 @@ class FlatMap:
         return slope
 
     def readout_gradient(self, z: Complex, state: Complex) -> Complex:
-        """dm/dstate, (n, d)."""
+        """dm/dstate, (n, d); nan where the readout is not finite nearby."""
         reach = _CIRCLE * self._reach(z, state)
         gradient = np.zeros((z.size, self.size), dtype=np.complex128)
-        for j in range(self.size):
-            for turn in (1.0, 1j, -1.0, -1j):
-                moved = state.copy()
-                moved[:, j] += turn * reach[:, j]
-                gradient[:, j] += self.readout(z, moved) / (4.0 * turn * reach[:, j])
+        with np.errstate(all="ignore"):
+            for j in range(self.size):
+                for turn in (1.0, 1j, -1.0, -1j):
+                    moved = state.copy()
+                    moved[:, j] += turn * reach[:, j]
+                    gradient[:, j] += self.readout(z, moved) / (4.0 * turn * reach[:, j])
         return gradient
 
     def newton_trial(self, z: Complex, state: Complex, image: Complex) -> tuple[Complex, Complex]:

@@ -122,7 +122,7 @@ def _cells(side: Side) -> int:
 
 def real_line(one: Side, two: Side) -> RealLine:
     """Edges and real arcs of the law of two factors of the same kind."""
-    sampler = _Sampler(one.merged, two.merged)
+    sampler = _Sampler(one, two)
     first, last = sampler.span.ends(REACH, REACH)
     x = first[:, None] + (last - first)[:, None] * np.linspace(0.0, 1.0, _NODES)
     rows = np.repeat(np.arange(x.shape[0]), _NODES)

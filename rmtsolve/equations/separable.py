@@ -24,6 +24,7 @@ from .sides import Flags, Side
 from .two_factor import Pair, TwoFactorEquation
 
 _EPS = float(np.finfo(float).eps)
+_NOTHING = 1e-30
 
 
 class SeparableEquation(TwoFactorEquation):
@@ -53,9 +54,14 @@ class SeparableEquation(TwoFactorEquation):
         mass = max(a0, 1.0 - (1.0 - b0) / self.ratio)
         return Atoms(np.zeros(1), np.array([mass])) if mass > 8.0 * _EPS else NO_ATOMS
 
+    def _off_zero(self, z: Complex) -> Complex:
+        """z, with a number far below its rounding instead of 0, where u is infinite and m is not."""
+        size = self.one.radius * self.two.radius
+        return np.where(z == 0, -_NOTHING * size, z) if (z == 0).any() else z
+
     def couple(self, z: Complex) -> tuple[Complex, Complex]:
         """s and t."""
-        return 0.0 * z, 1.0 / z
+        return 0.0 * z, 1.0 / self._off_zero(z)
 
     def _empty(self, u: Complex) -> Complex:
         """``int 1/(1 - u a) dA``, without cancellation at large u."""
@@ -69,12 +75,12 @@ class SeparableEquation(TwoFactorEquation):
 
     def transform(self, z: Complex, u: Complex, v: Complex) -> Complex:
         """m(z) from the solution."""
-        return -self._empty(u) / z
+        return -self._empty(u) / self._off_zero(z)
 
-    def spread(self, z: Complex, u: Complex, v: Complex, m: Complex, radius: Real) -> Real:
+    def spread(self, z: Complex, u: Complex, v: Complex, m: Complex, du: Real, dv: Real) -> Real:
         """Bound on the error of m.
 
-        ``E(u) = int 1/(1 - u a) dA`` changes by at most ``radius nu / (1 - radius / distance to the poles)``, where
+        ``E(u) = int 1/(1 - u a) dA`` changes by at most ``du nu / (1 - du / distance to the poles)``, where
         ``nu = int a / |1 - u a|^2 dA`` is ``Im E / Im u`` and on the real axis E'.
         """
         n_one, d_one = self.one.evaluate(u)
@@ -82,15 +88,15 @@ class SeparableEquation(TwoFactorEquation):
         empty = self._empty(u)
         real = np.abs(n_one + u * d_one) / self.ratio
         nu = np.where(upper, np.abs(empty.imag / np.where(upper, u.imag, 1.0)), real)
-        near = np.where(upper, np.abs(u.imag), self.one.clearance(u.real))
-        change = radius * nu / np.where(radius < near, 1.0 - radius / near, np.nan)
-        return change / np.abs(z) + 8.0 * _EPS * np.abs(m)
+        near = self.one.distance(u)
+        change = du * nu / np.where(du < near, 1.0 - du / near, np.nan)
+        return change / np.abs(self._off_zero(z)) + 8.0 * _EPS * np.abs(m)
 
     def rates(self, z: Complex, pair: Pair) -> tuple[Complex, Complex]:
         """du/dz and dv/dz."""
         n_one, d_one = self.one.evaluate(pair.u)
         n_two, d_two = self.two.evaluate(pair.v)
-        t = 1.0 / z
+        t = self.couple(z)[1]
         factor = -t * t / (1.0 - t * t * d_one * d_two)
         return factor * (n_two + t * d_two * n_one), factor * (n_one + t * d_one * n_two)
 
@@ -98,6 +104,7 @@ class SeparableEquation(TwoFactorEquation):
         """m'(z)."""
         n_one, d_one = self.one.evaluate(pair.u)
         change = (n_one + pair.u * d_one) / self.ratio * self.rates(z, pair)[0]
+        z = self._off_zero(z)
         return (self._empty(pair.u) / z - change) / z
 
     def potential(self, z: Complex, pair: Pair) -> Complex | None:
@@ -106,11 +113,12 @@ class SeparableEquation(TwoFactorEquation):
         second = _log_image(self.two, pair.v, np.ones(z.size, dtype=bool))
         if first is None or second is None:
             return None
+        z = self._off_zero(z)
         return np.log(z.real + 1j * np.abs(z.imag)) + first + (second + z * pair.u * pair.v) / self.ratio
 
     def first_guess(self, z: Complex) -> Complex:
         """A v in the upper half-plane of the right size."""
-        t = 1.0 / z
+        t = self.couple(z)[1]
         return (t + 1j * np.abs(t)) * self.ratio * 0.5 * (self.one.low + self.one.high)
 
 

@@ -32,14 +32,16 @@ from ..measures.inversion import moments_about
 from ..measures.series import SeriesMeasure
 from .operands import reliable_series, series_error, stand_in
 from .pole_sums import transform_zeros
-from .real_intervals import Intervals, complement, increasing_zeros
+from .real_intervals import Intervals
+from .side_intervals import regular_intervals
 
+_EPS = float(np.finfo(float).eps)
 _BLOCK = 1 << 18  # entries of a points-by-atoms block
 _FAR = 50.0  # beyond this many radii the transforms are summed from moments, where their closed forms cancel
 _FAR_TERMS = 11  # 50^-11 < 1e-18
 _TERMS = 512  # most for each bulk of a series that only gives a potential
 _OUTSIDE = 3.0  # the same for atoms, whose sums cost nothing more there
-_SAME = 1e-13  # of the radius (products: of the atom): atoms as near to each other count as one for the edges
+_CANCELS = 1e-3  # of the sum of its terms' sizes: a transform of atoms that is smaller has lost digits
 KINDS = {"sum": 0, "product": 1, "sandwich": 2}  # as the kernels number them
 
 Flags = NDArray[np.bool_]
@@ -93,10 +95,9 @@ class Side:
             if self.discrete:
                 value, slope = self._at_real(u) if real else self._near_atoms(u)
             else:
-                m, rate = self._transform(u)
+                m, rate = self.transforms(u)
                 value, slope = self._from_transform(m, rate, u)
-            far = ~(np.abs(u - self._center) <= (_OUTSIDE if self.discrete else _FAR) * self._spread)
-            far &= ~np.isnan(u)
+            far = self._is_far(u)
             if far.any():
                 value[far], slope[far] = self._far_away(u[far])
         return value, slope
@@ -105,14 +106,14 @@ class Side:
         """``N(u)`` alone, also at points that are mpmath numbers."""
         if u.dtype != object:
             return self.evaluate(u)[0]
-        if not self.discrete:
+        if not isinstance(self.measure, Discrete):
             from .high_precision import transform_precisely
 
             if self.kind == "sandwich":
                 return self.rate * -(1 + transform_precisely(self.measure, 1 / u) / u) / u
             m = transform_precisely(self.measure, u)
             return -1 / m - u if self.kind == "sum" else m / (1 + u * m)
-        at, mass = (part.astype(object) for part in self.measure.atoms)
+        at, mass = self.measure.precise_atoms()
         if self.kind == "sandwich":
             return self.rate * (mass * at / (1 - at * u[:, None])).sum(axis=1)
         share = mass / (at - u[:, None])
@@ -150,11 +151,24 @@ class Side:
             if self.kind == "sum":
                 value[i : i + step] = -near / first - part
                 slope[i : i + step] = second / first**2 - 1.0
+                small = i + np.flatnonzero(np.abs(first) < _CANCELS * (np.abs(share) @ mass))
+                if small.size:
+                    value[small], slope[small] = self._near_poles(u[small])
             else:
                 weighted = share @ (mass * at)
                 value[i : i + step] = first / weighted
                 slope[i : i + step] = (second - first**2) / weighted**2
         return value, slope
+
+    def _near_poles(self, u: Complex) -> tuple[Complex, Complex]:
+        """The sum's N next to zeros of m, where the sums over the atoms cancel."""
+        p, weight, constant = self.poles
+        share = 1.0 / (p - u[:, None])
+        return constant + share @ weight, share**2 @ weight
+
+    def _is_far(self, u: Complex) -> Flags:
+        far = ~(np.abs(u - self._center) <= (_OUTSIDE if self.discrete else _FAR) * self._spread)
+        return np.asarray(far & ~np.isnan(u))
 
     def _far_away(self, u: Complex) -> tuple[Complex, Complex]:
         """The same without cancellation far from the support: ``s = int (x - mean)^2 / (x - u)`` says it all."""
@@ -193,7 +207,7 @@ class Side:
         rest = ~near
         if rest.any():
             v = 1.0 / u[rest]
-            m, rate = self._transform(v)
+            m, rate = self.transforms(v)
             value[rest] = -v * (1.0 + v * m)
             slope[rest] = v**2 * (1.0 + 2.0 * v * m + v**2 * rate)
         return self.rate * value, self.rate * slope
@@ -219,12 +233,12 @@ class Side:
         return moments_about(self.law, self._center, range(2, _FAR_TERMS + 2))
 
     @overload
-    def _transform(self, u: Real) -> tuple[Real, Real]: ...
+    def transforms(self, u: Real) -> tuple[Real, Real]: ...
 
     @overload
-    def _transform(self, u: Complex) -> tuple[Complex, Complex]: ...
+    def transforms(self, u: Complex) -> tuple[Complex, Complex]: ...
 
-    def _transform(self, u: Any) -> Any:
+    def transforms(self, u: Any) -> Any:
         """m and m' on both half planes; real points off the support give real values."""
         z: Complex = u.astype(np.complex128)
         lower = z.imag < 0.0
@@ -261,6 +275,27 @@ class Side:
             if self.kind == "sandwich":
                 return np.asarray(self.rate * np.abs(p) ** 2 * miss)
             return np.asarray(miss * np.abs(u + value if self.kind == "sum" else 1.0 - u * value) ** 2)
+
+    def rounding(self, u: Complex, value: Complex, slope: Complex) -> Real:
+        """Bound on the error of ``N(u) = value``: that of u, of the sums that value is, and `doubt`."""
+        error = np.abs(slope * u) + np.abs(value) + self._sums(u, value, stretch(u, value, slope))
+        return 4.0 * _EPS * error + self.doubt(u, value)
+
+    def _sums(self, u: Complex, value: Complex, steep: Real) -> Real:
+        """Size of the terms whose sum N is, which counts where they cancel.
+
+        A transform is summed from ``1/(x - u)``, on average at most ``(Im m/Im u)^(1/2)`` in modulus, and that is
+        ``|1/m|^(-1) (1 + steep)^(1/2)`` for the sum, ``|1 + u m| (steep + |N|^2)^(1/2)`` for the product.
+        """
+        size = np.abs(value)
+        if self.kind == "sum":
+            return np.where(self._is_far(u), 0.0, np.sqrt(1.0 + steep) * np.abs(u + value))
+        if self.kind == "product":
+            terms = np.sqrt(steep + size**2) * (1.0 + np.abs(u) * size) + size * np.abs(1.0 - u * value)
+            return np.where(self._is_far(u), 0.0, terms)
+        if self.discrete:
+            return np.sqrt(self.rate * steep)
+        return np.where(np.abs(u) * self.radius < 1.0 / _FAR, 0.0, self.rate / np.abs(u))
 
     def stieltjes(self, u: Complex) -> Complex:
         """m(u) of the factor on both half-planes."""
@@ -303,37 +338,18 @@ class Side:
         return known if series is None else series._potential
 
     # ------------------------------------------------------------------ real structure
-    def clearance(self, x: Real) -> Real:
-        """Distance of real points to the singularities of N."""
+    def distance(self, u: Complex) -> Real:
+        """Distance of points to the singularities of N; where there are none, the size of the numbers."""
         low, high = self.intervals.low, self.intervals.high
-        index = np.maximum(np.searchsorted(low, x) - 1, 0)
-        return np.asarray(np.maximum(np.minimum(x - low[index], high[index] - x), 0.0))
+        index = np.maximum(np.searchsorted(low, u.real) - 1, 0)
+        inside = np.maximum(np.minimum(u.real - low[index], high[index] - u.real), 0.0)
+        unit = 1.0 / self.radius if self.kind == "sandwich" else self.radius
+        return np.where(np.isinf(inside), np.abs(u) + unit, np.hypot(inside, u.imag))
 
     @cached_property
     def intervals(self) -> Intervals:
         """The real line without the singularities of N."""
-        bulks = self.measure.support
-        if self.kind == "sandwich":
-            return self._inverted(bulks)
-        if self.discrete and (self.kind == "sum" or self.positive):
-            return complement(bulks, self.poles.locations)
-        poles = self._zeros_of_transform(bulks)
-        if self.kind == "product":
-            poles = self._zeros_of_sum(bulks, poles)
-        return complement(bulks, poles)
-
-    @cached_property
-    def merged(self) -> Side:
-        """The factor with atoms that rounding hardly tells apart made one, which moves the spectrum by as little."""
-        if not self.discrete:
-            return self
-        at, mass = self.measure.atoms
-        unit = self.radius if self.kind == "sum" else np.minimum(np.abs(at[1:]), np.abs(at[:-1]))
-        first = np.flatnonzero(np.append(True, np.diff(at) > _SAME * unit))
-        if first.size in (1, at.size):
-            return self
-        weights = np.add.reduceat(mass, first)
-        return Side(Discrete(np.add.reduceat(mass * at, first) / weights, weights), self.kind, self.rate)
+        return regular_intervals(self)
 
     @cached_property
     def poles(self) -> Poles:
@@ -352,45 +368,11 @@ class Side:
             locations, weights = np.append(0.0, zeros), np.append(empty / (1.0 - empty), weights)
         return Poles(locations, weights, 1.0 / self._center)
 
-    def _inverted(self, bulks: Real) -> Intervals:
-        at = self.measure.atoms.locations
-        pieces = []
-        for left, right in bulks:
-            if left < 0.0 < right:
-                pieces += [[-np.inf, 1.0 / left], [1.0 / right, np.inf]]
-            else:
-                with np.errstate(divide="ignore"):
-                    low, high = 1.0 / right if right else -np.inf, 1.0 / left if left else np.inf
-                pieces.append([low, high])
-        return complement(np.array(pieces).reshape(-1, 2), 1.0 / at[at != 0.0])
 
-    def _zeros_of_transform(self, bulks: Real) -> Real:
-        """Zeros of m on the real line: m increases between neighbouring atoms and bulks."""
-        if self.discrete:
-            return transform_zeros(*self.measure.atoms)[0]
-        pieces = complement(bulks, self.measure.atoms.locations)
-        inner = np.isfinite(pieces.low) & np.isfinite(pieces.high)
-        low, high, low_bulk, high_bulk = pieces
-        return increasing_zeros(
-            lambda u: self._transform(u)[0], low[inner], high[inner], low_bulk[inner], high_bulk[inner]
-        )
-
-    def _zeros_of_sum(self, bulks: Real, zeros: Real) -> Real:
-        """Zeros of ``-1/m - u``, which increases between the zeros of m, plus the atom at 0."""
-        twin = Side(self.measure, "sum")
-        pieces = complement(bulks, zeros)
-        reach = 1e3 * max(self.radius, 1e-300)
-        mean = self.law.moment(1)
-        if mean != 0.0:  # outside the hull the zero is at about second moment / mean
-            reach = max(reach, 1e3 * self.law.moment(2) / abs(mean))
-        low = np.where(np.isfinite(pieces.low), pieces.low, -reach)
-        high = np.where(np.isfinite(pieces.high), pieces.high, reach)
-        open_low, open_high = pieces.low_bulk | ~np.isfinite(pieces.low), pieces.high_bulk | ~np.isfinite(pieces.high)
-        found = increasing_zeros(lambda u: twin.evaluate(u)[0], low, high, open_low, open_high)
-        at = self.measure.atoms
-        if (at.locations == 0.0).any():
-            found = np.append(found[np.abs(found) > 1e-12 * self.radius], 0.0)
-        return np.sort(found)
+def stretch(u: Complex, value: Complex, slope: Complex) -> Real:
+    """``Im N/Im u``, at real points N'; it bounds ``|N'|``."""
+    upper = u.imag != 0.0
+    return np.where(upper, np.abs(value.imag / np.where(upper, u.imag, 1.0)), np.abs(slope))
 
 
 def _horner(coefficients: list[float], w: Complex) -> tuple[Complex, Complex]:

@@ -26,6 +26,7 @@ import numpy as np
 
 from .. import _validate
 from ..measures.base import Atoms, Complex, Measure, Real
+from .sides import stretch
 from .two_factor import Pair, TwoFactorEquation
 
 _EPS = float(np.finfo(float).eps)
@@ -56,10 +57,10 @@ class AdditiveEquation(TwoFactorEquation):
         """m(z) from the solution."""
         return -1.0 / (u + v - z)
 
-    def spread(self, z: Complex, u: Complex, v: Complex, m: Complex, radius: Real) -> Real:
+    def spread(self, z: Complex, u: Complex, v: Complex, m: Complex, du: Real, dv: Real) -> Real:
         """Bound on the error of m."""
         size = np.abs(m)
-        shift = size * (2.0 * radius + 4.0 * _EPS * (np.abs(u) + np.abs(v) + np.abs(z)))
+        shift = size * (du + dv + 4.0 * _EPS * (np.abs(u) + np.abs(v) + np.abs(z)))
         return np.where(shift < 0.5, size * shift / (1.0 - shift), np.nan)
 
     def rates(self, z: Complex, pair: Pair) -> tuple[Complex, Complex]:
@@ -108,17 +109,31 @@ class MultiplicativeEquation(TwoFactorEquation):
         return 0.0 * z, z
 
     def transform(self, z: Complex, u: Complex, v: Complex) -> Complex:
-        """m(z) from the solution; at z = 0, where u = v = 0, with ``z/v = 1/N_1(u)`` and ``z/u = 1/N_2(v)``."""
-        share: Any = (z / u) * (z / v) if (z != 0).all() else 1.0 / (self.one.value(u) * self.two.value(v))
-        m: Complex = -1.0 / (z - share)
+        """m(z) from the solution; where u or v vanishes (at z = 0) with ``z/v = 1/N_1`` and ``z/u = 1/N_2``."""
+        empty = (u == 0) | (v == 0)
+        share: Any = np.where(empty, z + 1, (z / np.where(empty, 1, u)) * (z / np.where(empty, 1, v)))
+        m: Complex = -1 / (z - share)
+        if empty.any():
+            product = self.one.value(u[empty]) * self.two.value(v[empty])
+            m[empty] = product / (1 - z[empty] * product)
         return m
 
-    def spread(self, z: Complex, u: Complex, v: Complex, m: Complex, radius: Real) -> Real:
-        """Bound on the error of m, from that of ``1/m``."""
+    def spread(self, z: Complex, u: Complex, v: Complex, m: Complex, du: Real, dv: Real) -> Real:
+        """Bound on the error of m, from that of ``1/m`` or of ``m = p / (1 - z p)`` with ``p = N_1 N_2``."""
         share = np.abs(z + 1.0 / m)
-        relative = radius / np.abs(u) + radius / np.abs(v)
+        relative = du / np.abs(u) + dv / np.abs(v)
         shift = np.abs(m) * (share * relative / (1.0 - relative) + 8.0 * _EPS * (share + np.abs(z)))
-        return np.where((relative < 0.5) & (shift < 0.5), np.abs(m) * shift / (1.0 - shift), np.nan)
+        known = np.where((relative < 0.5) & (shift < 0.5), np.abs(m) * shift / (1.0 - shift), np.nan)
+        values, errors = [], []
+        for side, at, radius in ((self.one, u, du), (self.two, v, dv)):
+            value, slope = side.evaluate(at)
+            far = np.where(radius < side.distance(at), 1.0 - radius / side.distance(at), np.nan)
+            values.append(np.abs(value))
+            errors.append(radius * stretch(at, value, slope) / far + side.rounding(at, value, slope))
+        change = values[0] * errors[1] + (values[1] + errors[1]) * errors[0]
+        rest = np.abs(1.0 + z * m)  # (1 - z p)^(-1)
+        other = np.where(np.abs(z) * rest * change < 0.5, 2.0 * rest**2 * change + 8.0 * _EPS * np.abs(m), np.nan)
+        return np.fmin(known, other)
 
     def rates(self, z: Complex, pair: Pair) -> tuple[Complex, Complex]:
         """du/dz and dv/dz."""

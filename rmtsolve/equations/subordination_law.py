@@ -52,8 +52,8 @@ class TwoFactorLaw(SolvedMeasure):
         return pair
 
     def _off_zero(self, z: Complex) -> Complex:
-        """Products and sandwiches have 0/0 at z = 0; a step of rounding size away they have not."""
-        if self.equation.kind == "sum" or not (z == 0.0).any():  # the size needs the edges, which nested laws pay for
+        """Products have 0/0 at z = 0; a step of rounding size away they have not."""
+        if self.equation.kind != "product" or not (z == 0.0).any():  # the size needs the edges, which nested laws pay for
             return z
         return np.where(z == 0.0, -1e-15 * self._size, z)
 
@@ -62,10 +62,11 @@ class TwoFactorLaw(SolvedMeasure):
         return float(np.abs(self.edges).max()) if self.edges.size else 1.0
 
     def _stieltjes(self, z: Complex) -> Complex:
-        z = self._off_zero(z)
-        pair = self._solved(z)
+        inner = self._off_zero(z)
+        pair = self._solved(inner)
         with np.errstate(all="ignore"):
-            return self.equation.transform(z, pair.u, pair.v)
+            m = self.equation.transform(inner, pair.u, pair.v)
+        return np.where(self.equation.poles_at(z), np.inf, m)
 
     def _stieltjes_derivative(self, z: Complex) -> Complex:
         return self.transforms(z)[1]

@@ -17,14 +17,17 @@ from ..measures.base import Complex, Measure, Real
 from ..status import Status
 from . import lockstep
 from .base import Equation, Sweep
+from .chunks import in_chunks
 from .operands import remark
 from .real_line import RealLine, real_line
-from .sides import KINDS, Flags, Side
+from .sides import KINDS, Flags, Side, stretch
 
 Index = NDArray[np.int64]
 
 _EPS = float(np.finfo(float).eps)
 _MAX_STEPS = 200
+_ROUGH = 1e-14  # a step that is longer, in units of the distance to the singularities, is worth to be taken
+_SOLVED = 1e-6  # of |v|: a larger gap at a real point is more than rounding at its pole
 _DESCENT = 0.25  # height of the next point over that of the last
 
 
@@ -36,6 +39,16 @@ class Pair(NamedTuple):
     status: Index
     n_steps: Index
     residual: Real
+
+
+class Errors(NamedTuple):
+    """Newton's steps from solved points, their size in units of the distances to the singularities, error bounds."""
+
+    u: Complex
+    v: Complex
+    step: Real
+    bound_u: Real
+    bound_v: Real
 
 
 class TwoFactorEquation(Equation):
@@ -58,8 +71,8 @@ class TwoFactorEquation(Equation):
         """m(z) from the solution."""
         raise NotImplementedError
 
-    def spread(self, z: Complex, u: Complex, v: Complex, m: Complex, radius: Real) -> Real:
-        """Bound on the error of m when u and v are known within `radius`."""
+    def spread(self, z: Complex, u: Complex, v: Complex, m: Complex, du: Real, dv: Real) -> Real:
+        """Bound on the error of m when u and v are known within du and dv."""
         raise NotImplementedError
 
     def rates(self, z: Complex, pair: Pair) -> tuple[Complex, Complex]:
@@ -138,10 +151,37 @@ class TwoFactorEquation(Equation):
         """Solve all points, with error bounds."""
         with np.errstate(all="ignore"):  # at z = 0 some families have 0/0, which the status tells
             pair = self.solve_pairs(z, start)
+            error = self._errors(z, pair)
+            # next to poles the sums of the compiled sweep cancel, and steps from these values correct it
+            rough = np.flatnonzero(error.step > _ROUGH)
+            if rough.size:
+                pair.u[rough] += error.u[rough]
+                pair.v[rough] += error.v[rough]
+                for whole, part in zip(error, self._errors(z[rough], _take(pair, rough)), strict=True):
+                    whole[rough] = part
             m = self.transform(z, pair.u, pair.v)
-            bound = self.spread(z, pair.u, pair.v, m, self._radius(z, pair))
+            bound = self.spread(z, pair.u, pair.v, m, error.bound_u, error.bound_v)
+        pair.status[self.poles_at(z)] = int(Status.SINGULAR)
         bound = np.where(np.isfinite(bound) & (pair.status == 0), bound, np.nan)
         return Sweep(-pair.v if self.mirrored else pair.v, pair.status, pair.n_steps, pair.residual, bound)
+
+    def poles_at(self, z: Complex) -> Flags:
+        """Which points are atoms, or 0 where the density diverges."""
+        atoms = self.find_atoms()
+        pole = np.zeros(z.size, dtype=bool) if atoms is None else (z.imag == 0.0) & np.isin(z.real, atoms.locations)
+        zero = (z == 0.0) & ~pole
+        if self.kind != "sum" and zero.any() and (self.line.edges == 0.0).any():
+            pole[zero] = self._diverges
+        return pole
+
+    @cached_property
+    def _diverges(self) -> bool:
+        """Whether m is infinite at its edge 0, told by its growth: a square-root edge changes it by 1e-6 here."""
+        side = -1.0 if self.line.edges[0] == 0.0 else 1.0
+        z = (side * float(np.abs(self.line.edges).max()) * np.array([1e-14, 1e-12])).astype(np.complex128)
+        pair = self.solve_pairs(z)
+        near, far = self.transform(z, pair.u, pair.v)
+        return not abs(near - far) < 1e-3 * abs(far)
 
     def solve_pairs(self, z: Complex, start: Complex | None = None) -> Pair:
         """Solve at points with Im z >= 0; at real z of a bulk the boundary value from above.
@@ -186,10 +226,14 @@ class TwoFactorEquation(Equation):
             status, n_steps = np.empty(z.size, dtype=np.int64), np.empty(z.size, dtype=np.int64)
             residual = np.empty(z.size)
             one, two = self.one.measure.atoms, self.two.measure.atoms
-            sweep(
-                KINDS[self.kind], s, t, outside, np.ascontiguousarray(v0), one.locations, self.one.rate * one.weights,
-                two.locations, two.weights, _MAX_STEPS, v, u, status, n_steps, residual,
-            )  # fmt: skip
+            factors = one.locations, self.one.rate * one.weights, two.locations, two.weights, _MAX_STEPS
+            begin, out = np.ascontiguousarray(v0), (v, u, status, n_steps, residual)
+
+            def run(part: slice) -> None:
+                points = s[part], t[part], outside[part], begin[part]
+                sweep(KINDS[self.kind], *points, *factors, *(array[part] for array in out))
+
+            in_chunks(run, z.size)
             return Pair(u, v, status, n_steps, residual)
         out = Pair(
             np.empty_like(z), np.empty_like(z), np.empty(z.size, dtype=np.int64), np.empty(z.size, dtype=np.int64),
@@ -208,15 +252,19 @@ class TwoFactorEquation(Equation):
         return out
 
     def _check_real(self, z: Complex, outside: Flags, pair: Pair) -> None:
-        """Real solutions must have ``0 <= T' < 1``; the others are solved again.
+        """Real solutions must solve the equation with ``0 <= T' < 1``; the others are solved again.
 
         Where v passes infinity (u is at a pole of N_1) Newton's steps in v fail, and steps in u do not; at the pole
         itself z is moved by its rounding. What then still is wrong is found on its arc.
         """
         index = np.flatnonzero(outside)
         if index.size:
-            slope = self._image(z[index], pair.v[index])[2].real
-            index = index[(pair.status[index] != 0) | ~((slope >= 0.0) & (slope < 1.0))]
+            v = pair.v[index]
+            _, image, slope = self._image(z[index], v)
+            with np.errstate(all="ignore"):  # the compiled sums lose digits where an argument is large
+                solved = np.abs(image - v) <= _SOLVED * np.abs(v) + 1e-14 * self.line.units[1]
+            good = (pair.status[index] == 0) & (slope.real >= 0.0) & (slope.real < 1.0) & solved
+            index = index[~good]
         for shift in (0.0, 1e-13, -1e-13):
             if index.size == 0:
                 return
@@ -233,7 +281,7 @@ class TwoFactorEquation(Equation):
                 u, image, rate = self._image(moved, found)
                 with np.errstate(all="ignore"):
                     miss = float(np.abs(image - found)[0])
-                if miss < 1e-6 * abs(found[0]) + 1e-14 * unit and 0.0 <= rate[0].real < 1.0:
+                if miss < _SOLVED * abs(found[0]) + 1e-14 * unit and 0.0 <= rate[0].real < 1.0:
                     pair.u[i], pair.v[i], pair.residual[i] = u[0], found[0], miss / unit
                     pair.status[i] = int(Status.CONVERGED)
                     break
@@ -278,15 +326,16 @@ class TwoFactorEquation(Equation):
         index = np.flatnonzero(np.isin(pair.status, tired) & (pair.v.imag != 0.0))
         if index.size == 0:
             return
-        size = float(np.abs(self.line.edges).max())
-        height = np.maximum(z.imag[index], size)
-        v0 = self.first_guess(z.real[index] + 1j * height)
+        size, side = float(np.abs(self.line.edges).max()), -1j if self.mirrored else 1j
+        ground = np.abs(z.imag[index])
+        height = np.maximum(ground, size)
+        v0 = self.first_guess(z.real[index] + side * height)
         while True:
-            points = z.real[index] + 1j * height
+            points = z.real[index] + side * height
             v0 = lockstep.solve_upper(partial(self._image_at, points), v0).v
-            if (height <= np.maximum(z.imag[index], 1e-12 * size)).all():
+            if (height <= np.maximum(ground, 1e-12 * size)).all():
                 break
-            height = np.maximum(_DESCENT * height, z.imag[index])
+            height = np.maximum(_DESCENT * height, ground)
         self._repeat(z, index, v0, pair)
 
     def _repeat(self, z: Complex, index: Index, v0: Complex, pair: Pair) -> None:
@@ -320,35 +369,32 @@ class TwoFactorEquation(Equation):
                 pair.u[i], pair.v[i] = ((4.0 * near - far) / 3.0 for near, far in levels)
                 pair.status[i] = int(Status.CONVERGED)
 
-    def _radius(self, z: Complex, pair: Pair) -> Real:
-        """Bound on the error of u and v, by Smale's alpha test for the pair of equations; nan where it fails.
+    def _errors(self, z: Complex, pair: Pair) -> Errors:
+        """Newton's steps and error bounds of u and v, by Smale's alpha test for the pair of equations; nan if it fails.
 
         ``|N^(k)(p)/k!| <= nu / d^(k-1)`` with ``nu = Im N/Im p`` (at real points N') and d the distance to the
-        singularities, at least Im p: that bounds all derivatives of the system.
+        singularities: with u and v in units of their own d, that bounds all derivatives of the system. The units
+        matter where v is next to a pole of N_2, and u far out.
         """
         u, v = pair.u, pair.v
         s, t = self.couple(z)
         n_one, d_one = self.one.evaluate(u)
         n_two, d_two = self.two.evaluate(v)
+        unit_u, unit_v = self.one.distance(u), self.two.distance(v)
+        one_to_two, two_to_one = np.abs(t) * unit_u / unit_v, np.abs(t) * unit_v / unit_u
         det = 1.0 - t * t * d_one * d_two
         first, second = v - s - t * n_one, u - s - t * n_two  # the second vanishes up to rounding
-        size = np.abs(t)
-        rounding = (
-            4.0
-            * _EPS
-            * (np.abs(v) + np.abs(u) + np.abs(s) + size * (np.abs(d_one * u) + np.abs(d_two * v) + np.abs(n_one)))
+        step_u, step_v = -(second + t * d_two * first) / det, -(first + t * d_one * second) / det
+        step = np.maximum(np.abs(step_u) / unit_u, np.abs(step_v) / unit_v)
+        rounding = np.maximum(
+            4.0 * _EPS * (np.abs(v) + np.abs(s)) / unit_v + one_to_two * self.one.rounding(u, n_one, d_one) / unit_u,
+            4.0 * _EPS * (np.abs(u) + np.abs(s)) / unit_u + two_to_one * self.two.rounding(v, n_two, d_two) / unit_v,
         )
-        rounding = rounding + size * (self.one.doubt(u, n_one) + self.two.doubt(v, n_two))
-        inverse = (1.0 + size * np.maximum(np.abs(d_one), np.abs(d_two))) / np.abs(det)
-        newton = np.maximum(np.abs(first + t * d_one * second), np.abs(second + t * d_two * first)) / np.abs(det)
-        beta = newton + inverse * rounding
-        gamma = np.zeros(z.size)
-        for side, p, n, d in ((self.one, u, n_one, d_one), (self.two, v, n_two, d_two)):
-            upper = p.imag != 0.0
-            nu = np.where(upper, np.abs(n.imag / np.where(upper, p.imag, 1.0)), np.abs(d))
-            near = np.where(upper, np.abs(p.imag), side.clearance(p.real))
-            gamma = np.maximum(gamma, np.maximum(1.0, inverse * size * nu) / near)
-        return np.where(beta * gamma < 0.157, 2.0 * beta, np.nan)
+        inverse = (1.0 + np.maximum(one_to_two * np.abs(d_one), two_to_one * np.abs(d_two))) / np.abs(det)
+        steepest = np.maximum(one_to_two * stretch(u, n_one, d_one), two_to_one * stretch(v, n_two, d_two))
+        beta = step + inverse * rounding
+        beta = np.where(beta * np.maximum(1.0, inverse * steepest) < 0.157, beta, np.nan)
+        return Errors(step_u, step_v, np.where(np.isnan(beta), 0.0, step), 2.0 * beta * unit_u, 2.0 * beta * unit_v)
 
 
 def _take(pair: Pair, index: Index) -> Pair:

@@ -163,7 +163,7 @@ class Measure(abc.ABC):
         return _shaped(m, points.shape)
 
     def density(self, x: ArrayLike | None = None, *, offset: ArrayLike | None = None, edge: int | None = None) -> Any:
-        """Density of the absolutely continuous part; zero outside the bulks.
+        """Density of the absolutely continuous part; zero outside the open bulks (at edges, even where it diverges).
 
         Parameters
         ----------

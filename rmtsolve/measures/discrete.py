@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _validate
+from ._precise import precise_array
 from .base import Atoms, Complex, Measure, Precise, Real
 
 _CHUNK = 1 << 18  # entries of the (points, atoms) table formed at a time: it stays in the cache
@@ -181,8 +182,16 @@ class Discrete(Measure):
         return self._sums(z, 2)
 
     def _stieltjes_precise(self, z: Precise, transform: Callable[[Measure, Precise], Precise]) -> Precise:
-        m: Precise = (self._weights.astype(object) / (self._locations.astype(object) - z[:, None])).sum(axis=1)
+        at, mass = self.precise_atoms()
+        m: Precise = (mass / (at - z[:, None])).sum(axis=1)
         return m
+
+    def precise_atoms(self) -> tuple[Precise, Precise]:
+        """Locations and weights as mpmath numbers; the weights are divided by the sum of the floats, so it is one."""
+        import mpmath
+
+        at, mass = (precise_array(map(mpmath.mpf, part.tolist())) for part in (self._locations, self._weights))
+        return at, mass / mpmath.fsum(mass)
 
     def _cdf(self, x: Real) -> Real:
         padded = np.concatenate([[0.0], self._cumulative])

@@ -129,3 +129,22 @@ def test_two_equations_of_a_commutator(laws):
     own, other = (rmt.solve(make(*laws), z, DIGITS).precise_m for make in (CommutatorEquation, commutator_pencil))
     with mpmath.workdps(60):
         assert all(abs(a - b) < 1e-48 * abs(b) for a, b in zip(own, other, strict=True))
+
+
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("height", [0.0, 1e-12, 1e-6])
+def test_bounds_where_the_transform_vanishes(swap, height):
+    """In a gap where m = 0 by symmetry one argument is at a pole and the other infinite; m keeps its digits and bound."""
+    factors = rmt.Semicircle(0.5), rmt.Discrete([-1, 1])
+    z = np.append(10.0 ** -np.arange(1.0, 13.0), -(10.0 ** -np.arange(1.0, 13.0))) + 1j * height
+    s = rmt.solve(AdditiveEquation(*(factors[::-1] if swap else factors)), z)
+    with mpmath.workdps(40):
+
+        def image(z, m):
+            w = z + m / 2
+            return w / (1 - w * w)
+
+        exact = [fixed(image)(mpmath.mpc(complex(p)), 2 * mpmath.mpc(complex(p))) for p in z]
+        error = np.array([float(abs(mpmath.mpc(complex(m)) - e)) for m, e in zip(s.m, exact, strict=True)])
+    assert (error <= s.error_bound).all()
+    assert s.error_bound.max() < 1e-12

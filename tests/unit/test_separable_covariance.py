@@ -81,3 +81,27 @@ def test_full_rank_at_ratio_one_and_negative_weights():
     assert_allclose(law.expect(np.ones_like), 1.0, rtol=1e-9)
     assert_allclose(mirror.edges, -law.edges[::-1], rtol=1e-14)
     assert_allclose(mirror.density([-3.0, -1.0]), law.density([3.0, 1.0]), rtol=1e-13)
+
+
+def test_transform_at_zero():
+    """At z = 0 one unknown is infinite and m is not; inside a bulk m is the limit from above."""
+    law = rmt.SeparableCovariance([1, 4], [0.5, 2], 0.5)
+    s = rmt.solve(law.equation(), 0)
+    assert s.ok
+    assert s.certificate().ok
+    around = rmt.solve(law.equation(), [-1e-6, 1e-6]).m.mean()
+    assert_allclose([s.m, law.law().stieltjes(0)], around, rtol=1e-9)
+    assert s.error_bound < 1e-13
+    signed = rmt.SeparableCovariance([1, 4], [-0.5, 2], 0.5).equation()
+    near = rmt.solve(signed, [-1e-9, 1e-9]).m.mean()
+    assert near.imag > 0.1
+    assert_allclose(rmt.solve(signed, 0).m, near, rtol=1e-8)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 2.0])
+def test_zero_is_refused_at_atoms_and_hard_edges(ratio):
+    law = rmt.SeparableCovariance([1, 4], [0.5, 2], ratio)
+    s = rmt.solve(law.equation(), [0, 1j], throw=False)
+    assert s.status.tolist() == [rmt.Status.SINGULAR, rmt.Status.CONVERGED]
+    with pytest.raises(rmt.DomainError, match="hard edge" if ratio == 1.0 else "pole"):
+        law.law().stieltjes(0, boundary=True)
