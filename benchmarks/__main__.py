@@ -37,6 +37,7 @@ def machine() -> dict[str, str]:
         "numpy": numpy.__version__,
         "scipy": scipy.__version__,
         "numba": numba.__version__,
+        "threads": str(numba.get_num_threads()),
     }
 
 
@@ -56,6 +57,9 @@ def main() -> int:
     unknown = set(arguments.names) - set(NAMES)
     if unknown:
         parser.error(f"no benchmark named {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    import numba
+
+    numba.set_num_threads(1)  # the comparisons are of one thread with one thread
     context = machine()
     print(", ".join(f"{key} {value}" for key, value in context.items()))
     rows: list[dict[str, Any]] = []

@@ -57,7 +57,7 @@ class MatrixPolynomial(Ensemble):
     letters: dict[str, Any]
     _polynomial: Polynomial
 
-    def __init__(self, expression: Any, **letters: Any) -> None:
+    def __init__(self, expression: Any, /, **letters: Any) -> None:
         known = check_letters(letters)
         square = self_adjoint_names(known)
         polynomial = parse(expression, known, square)
@@ -125,7 +125,7 @@ class MatrixPolynomial(Ensemble):
         return f"MatrixPolynomial({self.expression!r}, {inside})"
 
 
-def polynomial_law(expression: Any, **letters: Any) -> Measure:
+def polynomial_law(expression: Any, /, **letters: Any) -> Measure:
     """Limiting law of a self-adjoint polynomial in independent random matrices.
 
     The same as ``MatrixPolynomial(expression, **letters).law()``.

@@ -28,6 +28,7 @@ _EPS = float(np.finfo(float).eps)
 _MAX_STEPS = 200
 _ROUGH = 1e-14  # a step that is longer, in units of the distance to the singularities, is worth to be taken
 _SOLVED = 1e-6  # of |v|: a larger gap at a real point is more than rounding at its pole
+_AT_ROUNDING = 1e-13  # of |v|: next to an edge Newton's steps wander at gaps this small
 _DESCENT = 0.25  # height of the next point over that of the last
 
 
@@ -350,11 +351,14 @@ class TwoFactorEquation(Equation):
 
         This happens where two masses that sum to exactly one meet; the solution may be analytic there, or not.
         """
-        for i in np.flatnonzero(pair.status == int(Status.SINGULAR)):
+        stuck = (pair.status == int(Status.MAX_STEPS)) & (pair.residual <= _AT_ROUNDING)
+        for i in np.flatnonzero((pair.status == int(Status.SINGULAR)) | stuck):
             edges = self.line.edges
             distance = float(np.abs(edges - z[i].real).min())
             if distance <= 1e-10 * float(np.abs(edges).max()):
                 pair.status[i] = int(Status.CONVERGED)
+                continue
+            if stuck[i]:
                 continue
             if z[i].imag != 0.0:
                 continue

@@ -176,3 +176,12 @@ def test_a_zero_of_the_transform_in_a_gap_is_no_bulk(order):
     law = rmt.free_add(*(tight, two)[::order])
     assert law.support.shape == (2, 2)
     assert_allclose(law.cdf(law.edges), [0.0, two.weights[0], two.weights[0], 1.0], atol=1e-12)
+
+
+def test_densities_within_ulps_of_edges():
+    """Here Newton's steps end at the rounding of the edge, which is no failure."""
+    law = rmt.free_add(rmt.Discrete([-2.9, -2.3, 0.4, 0.9]), rmt.Discrete([1.7, 2.4]))
+    steps = law.edges[:, None] + np.arange(-8, 9) * np.spacing(law.edges)[:, None]
+    density = law.density(steps)
+    assert (density >= 0.0).all()
+    assert density.max() < 1e-6

@@ -135,3 +135,8 @@ def test_a_heavy_atom_beside_a_bulk():
     assert law.atoms.locations.tolist() == [0.0] and abs(law.atoms.weights[0] - 0.5) < 1e-10  # twice the rank of Y
     np.testing.assert_allclose(law.masses, [0.25, 0.25], atol=1e-10)
     assert abs(law.moment(1) - 6.0) < 1e-9
+
+
+def test_letters_named_like_parameters():
+    law = rmt.polynomial_law("expression + self", expression=rmt.Wigner(), self=rmt.Wigner())
+    np.testing.assert_allclose(law.edges, [-(8.0**0.5), 8.0**0.5], rtol=1e-12)
