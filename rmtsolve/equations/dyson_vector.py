@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from ..measures.base import Atoms
 from ..status import Status
 from .base import Complex, Equation, Real, Sweep
+from .chunks import in_chunks
 from .dyson_edges import Disc, Support, enclosing_disc, moore_spence, search_support
 
 _TOL = 1e-14
@@ -104,36 +105,44 @@ class VectorDyson(Equation):
         return self._sweep(z, start, self.disc.scale)
 
     def _sweep(self, z: Complex, start: Complex | None, scale: float) -> Sweep:
-        from .._kernels.dyson_vector import vector_sweep
-
         order = np.lexsort((-z.imag, z.real))
-        points, n = np.ascontiguousarray(z[order]), z.size
+        n = z.size
         state = np.empty((n, self.mean.size), dtype=np.complex128)
         status, steps = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
         residual, bound = np.zeros(n), np.zeros(n)
         for piece in self.pieces:
-            out = np.empty((n, piece.size), dtype=np.complex128)
-            codes, counts = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-            gaps, bounds = np.zeros(n), np.zeros(n)
-            coupling = np.ascontiguousarray(self.coupling[np.ix_(piece, piece)])
-            if coupling.any():
-                guess = np.zeros((0, piece.size), dtype=np.complex128)
-                if start is not None:
-                    guess = np.ascontiguousarray(start[order][:, piece])
-                vector_sweep(
-                    points, self.mean[piece], coupling, self.weights[piece], scale, guess, start is not None, _TOL, out,
-                    codes, counts, gaps, bounds,
-                )  # fmt: skip
-            else:  # a fixed number: its resolvent
-                with np.errstate(all="ignore"):
-                    out[:] = 1.0 / (self.mean[piece] - points[:, None])
-                codes[~np.isfinite(out).all(axis=1)] = Status.SINGULAR
-            state[:, piece] = out
-            status = np.where(status == 0, codes, status)
-            steps, residual, bound = steps + counts, np.maximum(residual, gaps), bound + bounds
+            guess = None if start is None else np.ascontiguousarray(start[order][:, piece])
+            found = self._sweep_piece(piece, np.ascontiguousarray(z[order]), guess, scale)
+            state[:, piece] = found.state
+            status = np.where(status == 0, found.status, status)
+            steps, residual = steps + found.n_steps, np.maximum(residual, found.residual)
+            bound = bound + found.error_bound
         back = np.empty(n, dtype=np.int64)
         back[order] = np.arange(n)
         return Sweep(state[back], status[back], steps[back], residual[back], bound[back])
+
+    def _sweep_piece(self, piece: NDArray[np.int64], z: Complex, start: Complex | None, scale: float) -> Sweep:
+        """The unknowns of one irreducible piece at sorted points."""
+        from .._kernels.dyson_vector import vector_sweep
+
+        n, mean, weights = z.size, self.mean[piece], self.weights[piece]
+        coupling = np.ascontiguousarray(self.coupling[np.ix_(piece, piece)])
+        state = np.empty((n, piece.size), dtype=np.complex128)
+        out = Sweep(state, np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros(n), np.zeros(n))
+        if not coupling.any():  # a fixed number: its resolvent
+            with np.errstate(all="ignore"):
+                state[:] = 1.0 / (mean - z[:, None])
+            out.status[~np.isfinite(state).all(axis=1)] = Status.SINGULAR
+            return out
+        guess = np.zeros((0, piece.size), dtype=np.complex128) if start is None else start
+
+        def run(part: slice) -> None:
+            begin = guess if start is None else guess[part]
+            results = (array[part] for array in out)
+            vector_sweep(z[part], mean, coupling, weights, scale, begin, start is not None, _TOL, *results)
+
+        in_chunks(run, n)
+        return out
 
     # ------------------------------------------------------------------ the law
     @cached_property
