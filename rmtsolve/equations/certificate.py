@@ -16,6 +16,8 @@ from .bounds import error_bounds
 from .branch import judge, pick_eigenvalue, settle_on_axis, spread_out
 from .certificate_axis import judge_from_above, near_infinity
 from .domains import Domain, smallest_imaginary
+from .form import plain_matrix
+from .herglotz import against
 from .iterations import polish
 from .maps import FlatMap
 from .methods import Auto
@@ -23,6 +25,7 @@ from .probe import Profile, domain_at, gauged, profile
 from .stacks import spectral_radius
 
 _PICK_POINTS = 60
+_SEMIDEFINITE = 1e-9  # relative size of an eigenvalue of Im M that counts as zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +158,7 @@ def certify_numbers(equation: Equation, points: Complex, given: Complex, is_stat
     per_point = {
         name: _validate.read_only(array.reshape(points.shape)) for name, array in checked.per_point._asdict().items()
     }
-    return Certificate(**per_point, mass=facts.mass, pick=checked.pick, remark=facts.remark)
+    return Certificate(**per_point, mass=facts.mass, pick=checked.pick, remark=checked.remark)
 
 
 class _PerPoint(NamedTuple):
@@ -174,6 +177,7 @@ class _Checked(NamedTuple):
 
     per_point: _PerPoint
     pick: float
+    remark: str
 
 
 def _check_state(equation: Equation, z: Complex, state: Complex) -> _Checked:
@@ -193,7 +197,7 @@ def _check_state(equation: Equation, z: Complex, state: Complex) -> _Checked:
     with np.errstate(all="ignore"):  # m may be infinite
         verdict = judge(tmap, facts, domain, z, refined, status, continued=np.zeros(z.size, dtype=bool))
     m, exact = tmap.readout(z, state), tmap.readout(z, refined)
-    _judge_again(tmap, facts, domain, z, refined, verdict.status, exact)
+    _judge_again(tmap, facts, domain, z, refined, verdict.status, exact, finite)
     found = np.flatnonzero(np.isin(verdict.status, (Status.CONVERGED, Status.NOT_CERTIFIED)))
     bound, proved = np.full(z.size, np.nan), np.zeros(z.size, dtype=bool)
     bound[found], proved[found] = error_bounds(tmap, domain, z[found], refined[found])
@@ -202,18 +206,33 @@ def _check_state(equation: Equation, z: Complex, state: Complex) -> _Checked:
     lowest = smallest_imaginary(state) if len(tmap.shape) == 2 else state.imag.min(axis=1)
     with np.errstate(all="ignore"):
         height = np.where(finite, lowest / size, np.nan)
-    status = _withdrawn(domain, z, m, verdict.status, facts.remark)
+    status, remark = _withdrawn(tmap, facts, domain, z, m, verdict.status)
+    if plain_matrix(equation):
+        tilted = (status == Status.CONVERGED) & ~(height > -_SEMIDEFINITE)
+        status = np.where(tilted, int(Status.NOT_CERTIFIED), status)
+        if tilted.any() and not remark:
+            remark = (
+                f"the imaginary part of the matrix is not positive definite at z={z[tilted][0]:.6g}: the state is no "
+                "resolvent, as it is where all constant matrices of the map are Hermitian"
+            )
     found_facts = _PerPoint(status, residual, height, _contraction(tmap, z, refined), bound, proved)
-    return _Checked(found_facts, _pick(z, m))
+    return _Checked(found_facts, _pick(z, m), remark)
 
 
 def _judge_again(
-    tmap: FlatMap, facts: Profile, domain: Domain, z: Complex, state: Complex, status: NDArray[np.int64], m: Complex
+    tmap: FlatMap,
+    facts: Profile,
+    domain: Domain,
+    z: Complex,
+    state: Complex,
+    status: NDArray[np.int64],
+    m: Complex,
+    given: NDArray[np.bool_],
 ) -> None:
-    """Second opinion, in place, on real roots at real z that were not accepted there."""
+    """Second opinion, in place, on real roots at real z that were not accepted; `given`: beside finite numbers."""
     doubtful = np.isin(status, (Status.WRONG_BRANCH, Status.NOT_CERTIFIED, Status.NOT_FINITE))
     doubtful |= (status == Status.STALLED) & near_infinity(tmap, z, state)
-    index = np.flatnonzero(doubtful & (z.imag == 0.0) & np.isfinite(state).all(axis=1))
+    index = np.flatnonzero(doubtful & given & (z.imag == 0.0) & np.isfinite(state).all(axis=1))
     if index.size == 0:
         return
     second, limit = judge_from_above(tmap, facts, domain, z[index], state[index])
@@ -249,18 +268,23 @@ def _check_values(equation: Equation, z: Complex, m: Complex) -> _Checked:
     proved[good] = error_bounds(tmap, domain, z[good], state[good])[1]
     with np.errstate(all="ignore"):
         height = m.imag / np.abs(m)
-    status = _withdrawn(domain, z, m, status, facts.remark)
-    return _Checked(_PerPoint(status, residual, height, _contraction(tmap, z, state), bound, proved), _pick(z, m))
+    status, remark = _withdrawn(tmap, facts, domain, z, m, status)
+    per_point = _PerPoint(status, residual, height, _contraction(tmap, z, state), bound, proved)
+    return _Checked(per_point, _pick(z, m), remark)
 
 
-def _withdrawn(domain: Domain, z: Complex, m: Complex, status: NDArray[np.int64], remark: str) -> NDArray[np.int64]:
-    """CONVERGED taken back where m leaves the half-plane, or where the values as a whole are no law."""
+def _withdrawn(
+    tmap: FlatMap, facts: Profile, domain: Domain, z: Complex, m: Complex, status: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], str]:
+    """CONVERGED taken back where m leaves the half-plane, or where the map or the values are no law; what is wrong."""
     with np.errstate(all="ignore"):
         below = (z.imag > 0.0) & ~(m.imag > -4.0 * np.finfo(float).eps * np.abs(m))
     status = np.where((status == Status.CONVERGED) & below, int(Status.WRONG_BRANCH), status)
+    good = status == Status.CONVERGED
+    remark = against(tmap, facts, domain) if good.any() else facts.remark
     if remark or (domain is Domain.NONE and _pick(z, m) < -1e-6):
-        status = np.where(status == Status.CONVERGED, int(Status.NOT_CERTIFIED), status)
-    return status
+        status = np.where(good, int(Status.NOT_CERTIFIED), status)
+    return status, remark
 
 
 def _contraction(tmap: FlatMap, z: Complex, state: Complex) -> Real:

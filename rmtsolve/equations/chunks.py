@@ -32,6 +32,6 @@ def in_chunks(run: Callable[[slice], None], n_points: int) -> None:
 
 
 def _threads() -> int:
-    import numba
+    from .._kernels._jit import threads
 
-    return int(numba.get_num_threads())
+    return int(threads())

@@ -82,10 +82,13 @@ def merit(domain: Domain, z: Complex, state: Complex, image: Complex) -> Real:
     return np.where(inside & np.isfinite(value), value, np.inf)
 
 
-def sample(domain: Domain, z: Complex, scale: Real, shape: tuple[int, ...], count: int) -> Complex:
+def sample(
+    domain: Domain, z: Complex, scale: Real, shape: tuple[int, ...], count: int, *, flat: float = 1.0
+) -> Complex:
     """`count` spread-out states of the domain for every z, (n, count, d): a fixed quasi-random set.
 
-    Sizes cover six decades around `scale`, and a third of the states are close to the boundary of the domain.
+    Sizes cover six decades around `scale`, and a third of the states are close to the boundary of the domain; with
+    `flat` all of them are within about this angle of it.
     """
     d = int(np.prod(shape, dtype=int))
     index = np.arange(1, z.size * count + 1, dtype=np.float64)[:, None]
@@ -97,7 +100,9 @@ def sample(domain: Domain, z: Complex, scale: Real, shape: tuple[int, ...], coun
         hermitian = first + first.conj().swapaxes(-1, -2)
         size = 10.0 ** (6.0 * np.modf(index * _root(3))[0] - 3.0).reshape(z.size, count, 1, 1)
         positive = second @ second.conj().swapaxes(-1, -2)
-        return np.asarray((scale[:, None, None, None] * size * (hermitian + 1j * positive)).reshape(z.size, count, d))
+        return np.asarray(
+            (scale[:, None, None, None] * size * (hermitian + 1j * flat * positive)).reshape(z.size, count, d)
+        )
     opening = np.pi if domain is not Domain.SECTOR else np.pi - np.angle(z)[:, None, None]
     radius = np.modf(index * _root(2 + np.arange(d)))[0].reshape(z.size, count, d)
     angle = np.modf(index * _root(2 + d + np.arange(d)))[0].reshape(z.size, count, d)
@@ -105,6 +110,8 @@ def sample(domain: Domain, z: Complex, scale: Real, shape: tuple[int, ...], coun
     power = np.where((np.arange(count) % 2 == 0)[:, None], 6.0 * radius - 3.0, radius - 0.5)
     angle = np.where(angle < 1 / 6, (6.0 * angle) ** 4 / 6.0, angle)
     angle = np.where(angle > 5 / 6, 1.0 - (6.0 * (1.0 - angle)) ** 4 / 6.0, angle)
+    if flat < 1.0:  # towards the nearer side
+        angle = np.where(angle < 0.5, flat * angle, 1.0 - flat * (1.0 - angle))
     return np.asarray(scale[:, None, None] * 10.0**power * np.exp(1j * opening * angle))
 
 

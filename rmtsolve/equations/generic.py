@@ -12,6 +12,7 @@ from .base import Complex, Equation, Real
 from .bounds import error_bounds
 from .branch import descend, judge, pick_eigenvalue, settle_on_axis, spread_out
 from .domains import Domain, contains
+from .herglotz import against
 from .iterations import Iterated, anderson, guarded_newton
 from .maps import FlatMap
 from .methods import Anderson, Auto, Continuation, FixedPoint, Method, Newton
@@ -119,44 +120,24 @@ def _without_values(tmap: FlatMap, z: Complex, state: Complex) -> NDArray[np.boo
 def _doubts(
     tmap: FlatMap, facts: Profile, domain: Domain, z: Complex, state: Complex, status: NDArray[np.int64], bound: Real
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Withdraw CONVERGED where the equation as a whole is no law."""
-    doubts = [facts.remark] if facts.remark else []
+    """Withdraw CONVERGED where the equation as a whole is no law; say why."""
     good = status == Status.CONVERGED
     if facts.remark:
         good |= status == Status.WRONG_BRANCH
-    elif domain is Domain.NONE and good.any():
-        probes, values, lost = _probe_values(tmap, facts)
+    if not good.any():
+        return status, (facts.remark,) if facts.remark else ()
+    doubt = against(tmap, facts, domain)
+    if not doubt and domain is Domain.NONE:
         m = tmap.readout(z, state)
         exact = np.flatnonzero(good & (bound <= 0.01 * _PICK_TOLERANCE * m.imag))  # beside an atom digits are lost
         chosen = exact[spread_out(z[exact], _PICK_POINTS)]
-        smallest = pick_eigenvalue(np.concatenate([z[chosen], probes]), np.concatenate([m[chosen], values]))
-        if lost.size:
-            doubts.append(
-                f"the branch cannot be followed from large Im z to z={lost[0]:.4g}, where the transform of a law is "
-                "analytic: the map is not the map of a law"
-            )
-        elif smallest < -_PICK_TOLERANCE:
-            doubts.append(
+        smallest = pick_eigenvalue(z[chosen], m[chosen])
+        if smallest < -_PICK_TOLERANCE:
+            doubt = (
                 f"together the values are no Stieltjes transform: the smallest Pick eigenvalue is {smallest:.2g}, "
                 "the map is not the map of a law"
             )
-    if doubts:
-        status = np.where(good, int(Status.NOT_CERTIFIED), status)
-    return status, tuple(doubts)
-
-
-def _probe_values(tmap: FlatMap, facts: Profile) -> tuple[Complex, Complex, Complex]:
-    """(z, m) at a fixed set of points around the law and the points that were not reached, kept with the equation."""
-    kept: tuple[Complex, Complex, Complex] | None = tmap.equation.__dict__.get("_probe_values")
-    if kept is None:
-        offsets = np.array([-2.7, -1.7, -0.9, -0.31, 0.17, 0.73, 1.4, 2.2, 3.1])
-        heights = np.array([0.3, 0.1, 0.2, 0.05, 0.4, 0.1, 0.05, 0.2, 0.3])
-        z = facts.centre + facts.scale * (offsets + 1j * heights)
-        found = descend(tmap, facts, Domain.NONE, z, ratio=0.25, tol=1e-12, max_steps=500)
-        good = found.status == Status.CONVERGED
-        kept = (z[good], tmap.readout(z[good], found.state[good]), z[~good])
-        object.__setattr__(tmap.equation, "_probe_values", kept)
-    return kept
+    return (np.where(good, int(Status.NOT_CERTIFIED), status), (doubt,)) if doubt else (status, ())
 
 
 # ---------------------------------------------------------------------- methods

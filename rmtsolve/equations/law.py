@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _validate
 from ..errors import AccuracyWarning, ConvergenceError
@@ -25,6 +25,7 @@ _WEAK = 1e-3  # relative error bound from which a solution beside a singular poi
 _SERIES = 1e-9  # relative error of a series that is used as far as it reaches
 _SHIFT = 4.0 * float(np.finfo(float).eps)  # relative error of an edge
 _LIFT, _SAME = 1e-3, 1e-2  # height that confirms a state on the axis, and relative change over it
+_CUSP_LEVELS, _CUBE_ROOT = 20, 0.005  # heights above a supposed cusp, and how far the power may be from 1/3
 _STEEP = 0.2  # change of log Im m with log Im z that an extrapolation to the axis may leave
 
 
@@ -40,10 +41,10 @@ class SolvedMeasure(Measure):
     ----------
     equation : Equation
         A self-consistent equation.
-    edges : ndarray, optional
-        Edges of the bulks when known.
+    edges : array_like, optional
+        Edges of the bulks when known: left and right ends in turn, sorted.
     atoms : Atoms, optional
-        Point masses when known.
+        Point masses when known: locations and weights.
 
     Examples
     --------
@@ -55,14 +56,14 @@ class SolvedMeasure(Measure):
     0.318309886184
     """
 
-    def __init__(self, equation: Equation, *, edges: Real | None = None, atoms: Atoms | None = None) -> None:
+    def __init__(self, equation: Equation, *, edges: ArrayLike | None = None, atoms: Atoms | None = None) -> None:
         from .base import Equation as Kind
 
         if not isinstance(equation, Kind):
             _validate.fail("equation", "an Equation", equation, "wrap a map as Equation(step)")
         self.equation = equation
-        self._edges = edges
-        self._atoms = atoms
+        self._edges = None if edges is None else _checked_edges(edges)
+        self._atoms = None if atoms is None else _checked_atoms(atoms)
         self._cusps: Real | None = None
         self._series: dict[tuple[float, float], LocalSeries | None] = {}
 
@@ -132,14 +133,16 @@ class SolvedMeasure(Measure):
 
         It is infinite where the point is too close to a singular one to tell.
         """
+        from .herglotz import found_against
         from .solve import solve
 
         solution = solve(self.equation, z, throw=False)
         good = self._confirmed(solution)
         if not good[z.imag > 0.0].all():
-            facts = self.equation.__dict__.get("_profile")  # what the solve found wrong with the map as a whole
-            doubt_words = f" ({facts.remark})" if facts is not None and facts.remark else ""
-            raise ConvergenceError(solution, (self.equation.name or "the equation") + doubt_words)
+            doubt_words = found_against(self.equation)
+            raise ConvergenceError(
+                solution, (self.equation.name or "the equation") + (f" ({doubt_words})" if doubt_words else "")
+            )
         m, doubt = solution.m.copy(), np.zeros(z.shape)
         doubt[solution.status != Status.CONVERGED] = np.inf
         uncertified = good & np.isinf(doubt)
@@ -188,8 +191,11 @@ class SolvedMeasure(Measure):
 
     # ------------------------------------------------------------------ inside
     def _search(self) -> None:
+        from .herglotz import found_against, holds_everywhere
         from .support import search
 
+        if not holds_everywhere(self.equation):  # sampled states may not show what is wrong with a map
+            _validate.fail("equation", "the map of a law", found_against(self.equation))
         edges, atoms = search(self.equation, self._stieltjes)
         if self._edges is None:
             known = self.equation.find_edges()
@@ -278,4 +284,47 @@ class SolvedMeasure(Measure):
         # inside a bulk the density is positive, and its level is reached far above the distance to a singular point
         steep = np.abs(np.log(values[-1].imag / values[-2].imag)) > _STEEP * np.log(4.0)
         lost = inside & (steep | ~(best.imag > 0.0))
+        for index in np.flatnonzero(lost):
+            value, error = self._at_cusp(float(x[index]), span)
+            if np.isfinite(error):
+                best[index], doubt[index], lost[index] = value, error, False
         return np.asarray(best), np.where(np.isfinite(doubt) & ~lost, np.maximum(doubt, 1e-300), np.inf)
+
+    def _at_cusp(self, x: float, span: float) -> tuple[complex, float]:
+        """(m, error estimate) at a point where the density vanishes like a cube root; infinite error at any other.
+
+        Above a cusp ``m - m(x)`` is like the cube root of the height, and no larger at distances below that height.
+        """
+        from .solve import solve
+
+        heights = 1e-3 * span * 0.25 ** np.arange(_CUSP_LEVELS)
+        solution = solve(self.equation, x + 1j * heights, throw=False)
+        with np.errstate(all="ignore"):
+            power = np.diff(np.log(solution.m.imag)) / np.log(0.25)
+        sure = solution.status == Status.CONVERGED
+        like = (np.abs(power - 1.0 / 3.0) < _CUBE_ROOT) & sure[1:] & sure[:-1]
+        first = int(np.argmax(like))
+        last = first + int(np.argmin(np.append(like[first:], False)))  # below it digits are lost, or x is not the cusp
+        if last < first + _CUSP_LEVELS // 2:
+            return complex(np.nan, np.nan), np.inf
+        return complex(solution.m[last].real, 0.0), 2.0 * float(solution.m[last].imag)
+
+
+def _checked_edges(edges: ArrayLike) -> Real:
+    """Edges as a sorted read-only array of even length."""
+    array = _validate.real_array(edges, "edges", ndim=1, allow_empty=True)
+    if array.size % 2 or not (np.diff(array) >= 0.0).all() or not (array[1::2] > array[::2]).all():
+        _validate.fail("edges", "left and right ends of the bulks in turn, sorted", array.tolist())
+    return _validate.read_only(array)
+
+
+def _checked_atoms(atoms: Atoms) -> Atoms:
+    """Point masses as sorted read-only arrays of one length."""
+    rule = "a pair of arrays of one length, sorted locations and positive weights"
+    if not isinstance(atoms, tuple) or len(atoms) != 2:
+        _validate.fail("atoms", rule, atoms)
+    locations = _validate.real_array(atoms[0], "atoms", ndim=1, allow_empty=True)
+    weights = _validate.real_array(atoms[1], "atoms", ndim=1, low=0.0, high=1.0, open_low=True, allow_empty=True)
+    if locations.size != weights.size or not (np.diff(locations) > 0.0).all():
+        _validate.fail("atoms", rule, atoms)
+    return Atoms(_validate.read_only(locations), _validate.read_only(weights))

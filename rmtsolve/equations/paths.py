@@ -4,8 +4,9 @@ Far from the support every law looks like a point mass, ``m = -1/z``, and there 
 From there the branch is followed by the implicit-function theorem: a tangent step ``ds = (1 - T_s)^{-1} T_z dz`` (of s,
 or of 1/s towards an atom, where s has a pole), then Newton corrections, accepted only if they are small beside that
 step, contract fast (the Newton-Kantorovich picture: one root near) and lead to one root from both predictions. One is
-enough where no other root can be met: for short steps, and well inside a domain that T maps into itself. Steps are
-measured in units of Im z, because singular points lie on the real axis.
+enough where no other root can be met: for short steps, and well inside a domain that T maps into itself. Elsewhere
+``det(1 - T_s)`` must not jump either: neighbouring roots of a function have derivatives of opposite sign, or a pole in
+between. Steps are measured in units of Im z, because singular points lie on the real axis.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from .stacks import solve_each
 
 _CORRECTIONS = 6
 _SHORT = 0.1  # tangent steps, in units of the state, so short that one prediction is enough
+_JUMP = 2.0  # change of log det(1 - J) in one step; next to a square root or a pole it is 0.7 or 1.4 for a factor of 4
+_POLE = 1e5  # entries of J from which on a difference quotient may have a pole between its points
 _SMALLEST = 1e-6  # smallest step in units of Im z before a point counts as singular
 
 
@@ -56,17 +59,20 @@ def follow(
     ratio: float,
     tol: float,
     max_steps: int,
+    longest: float = 64.0,
 ) -> Iterated:
     """Follow n branches from `z_from` to `z_to`; below Im z = `floor` the last step is taken in one.
 
-    `domain` is one that T maps into itself: a root well inside it is the physical one.
+    `domain` is one that T maps into itself: a root well inside it is the physical one. `longest` bounds the steps, in
+    units of Im z.
     """
     n = z_from.size
     z, state = z_from.copy(), start.copy()
-    pace = np.ones(n)
+    pace = np.full(n, min(1.0, longest))
     status = np.full(n, int(Status.MAX_STEPS))
     steps = np.zeros(n, dtype=np.int64)
     tangent = np.zeros_like(state)
+    determinant = np.zeros(n, dtype=np.complex128)
     fresh = np.ones(n, dtype=bool)  # points whose tangent must be computed
     fine = np.zeros(n, dtype=bool)  # points where T bends so much that one-sided differences are too rough
     active = np.flatnonzero(z != z_to)
@@ -76,11 +82,11 @@ def follow(
         new = active[fresh[active]]
         for these, careful in ((new[~fine[new]], False), (new[fine[new]], True)):
             if these.size:
-                tangent[these] = _tangent(tmap, z[these], state[these], careful)
+                tangent[these], determinant[these] = _tangent(tmap, z[these], state[these], careful)
                 steps[these] += 3 + (5 if careful else 1) * tmap.size
         fresh[new] = False
         goal = _next_point(z[active], z_to[active], pace[active], floor, ratio)
-        tried = _correct(tmap, domain, z[active], state[active], tangent[active], goal)
+        tried = _correct(tmap, domain, z[active], state[active], tangent[active], determinant[active], goal)
         steps[active] += tried.evaluations
         moved = active[tried.accepted]
         z[moved], state[moved] = goal[tried.accepted], tried.state[tried.accepted]
@@ -88,7 +94,7 @@ def follow(
         fine[active[again]] = True
         fresh[moved] = fresh[active[again]] = True
         pace[active] = np.where(tried.easy, 2.0, np.where(tried.accepted | again, 1.0, 0.5)) * pace[active]
-        pace = np.minimum(pace, 64.0)
+        pace = np.minimum(pace, longest)
         lost = pace[active] < _SMALLEST
         status[active[lost]] = Status.SINGULAR
         active = active[~lost & (z[active] != z_to[active])]
@@ -101,10 +107,30 @@ def follow(
     return Iterated(state, status, steps, residual)
 
 
-def _tangent(tmap: FlatMap, z: Complex, state: Complex, careful: bool) -> Complex:
-    """ds/dz on the branch, with a Jacobian good to 1e-7 or, if `careful`, 1e-11."""
-    jacobian = tmap.accurate_jacobian(z, state) if careful else tmap.jacobian(z, state, tmap(z, state))
-    return solve_each(np.eye(tmap.size) - jacobian, tmap.z_derivative(z, state))
+def _tangent(tmap: FlatMap, z: Complex, state: Complex, careful: bool) -> tuple[Complex, Complex]:
+    """(ds/dz on the branch, log det(1 - J)), with a Jacobian good to 1e-7 or, if `careful`, 1e-11."""
+    rough = tmap.jacobian(z, state, tmap(z, state))
+    jacobian = tmap.accurate_jacobian(z, state) if careful else rough
+    return solve_each(np.eye(tmap.size) - jacobian, tmap.z_derivative(z, state)), _log_determinant(rough)
+
+
+def _log_determinant(jacobian: Complex) -> Complex:
+    """log det(1 - J), the imaginary part within (-pi, pi]; that is nan where difference quotients met a pole."""
+    with np.errstate(all="ignore"):
+        phase, size = np.linalg.slogdet(np.eye(jacobian.shape[1]) - jacobian)
+        beyond = ~(np.abs(jacobian).max(axis=(1, 2)) <= _POLE)
+    answer = np.empty(beyond.shape, dtype=np.complex128)
+    answer.real = np.where(beyond, np.log(_POLE), size)
+    answer.imag = np.where(beyond, np.nan, np.angle(phase))
+    return answer
+
+
+def _jumped(first: Complex, second: Complex) -> NDArray[np.bool_]:
+    """Which logarithms of determinants are not those of one branch."""
+    change = second - first
+    turn = np.abs(np.remainder(change.imag + np.pi, 2.0 * np.pi) - np.pi)
+    turn = np.where(np.isnan(turn), 0.0, turn)
+    return ~(np.hypot(change.real, turn) <= _JUMP)
 
 
 def _next_point(z: Complex, goal: Complex, pace: Real, floor: float, ratio: float) -> Complex:
@@ -120,7 +146,15 @@ def _next_point(z: Complex, goal: Complex, pace: Real, floor: float, ratio: floa
     return np.where(near, goal, z + share * rest)
 
 
-def _correct(tmap: FlatMap, domain: Domain, z: Complex, state: Complex, tangent: Complex, goal: Complex) -> _Corrected:
+def _correct(
+    tmap: FlatMap,
+    domain: Domain,
+    z: Complex,
+    state: Complex,
+    tangent: Complex,
+    determinant: Complex,
+    goal: Complex,
+) -> _Corrected:
     """Tangent steps of s and of 1/s to `goal` and Newton corrections, which must lead to one root.
 
     Another root near one of the two predictions is not near the other, unless the step is short and they are alike.
@@ -157,6 +191,11 @@ def _correct(tmap: FlatMap, domain: Domain, z: Complex, state: Complex, tangent:
             accepted[rest] = sure | same
             evaluations += other.evaluations
         accepted &= (tmap.readout(goal, point).imag > 0.0) | (goal.imag <= 0.0)
+        if domain is Domain.NONE:
+            kept = np.flatnonzero(accepted)
+            rough = tmap.jacobian(goal[kept], point[kept], tmap(goal[kept], point[kept]))
+            accepted[kept] = ~_jumped(determinant[kept], _log_determinant(rough))
+            evaluations += 1 + tmap.size
     return _Corrected(point, accepted, easy & accepted, 2 + evaluations)
 
 

@@ -138,7 +138,7 @@ def _refined(equation: Equation, edge: float, sign: float, room: float) -> float
         nodes = np.cos((np.arange(12) + 0.5) * np.pi / 12)
         distance = window * (0.51 + 0.49 * nodes)
         solution = solve(equation, edge + sign * distance, throw=False)
-        if not solution.ok:
+        if not (solution.ok and (solution.m.imag > 0.0).all()):
             continue
         for power in (2.0, -2.0):  # soft, hard
             fits = [np.polynomial.Chebyshev.fit(distance, solution.m.imag**power, degree) for degree in (8, 10)]
@@ -152,7 +152,8 @@ def _zero_near_start(fit: np.polynomial.Chebyshev, window: float) -> float:
     """Zero of a polynomial near 0, nan if it is not within a tenth of the window."""
     slope, t = fit.deriv(), 0.0
     for _ in range(10):
-        t -= float(fit(t) / slope(t))
+        at = float(slope(t))
+        t = t - float(fit(t)) / at if at != 0.0 else np.inf
         if not abs(t) < 0.1 * window:
             return float("nan")
     return t

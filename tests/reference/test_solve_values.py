@@ -134,6 +134,22 @@ def test_a_cusp_is_flagged():
     assert away.cusps.size == 0
 
 
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_the_density_at_a_cusp_is_zero_with_a_shown_error(shape):
+    # two semicircles of variance 1 about -1 and 1 touch at 0: m (1 - (z + m)^2) = z + m is m^3 = -z + ... there
+    ends = np.array([-1.0, 1.0])
+
+    def step(z, m):
+        each = 1 / (ends - z[:, None] - (m.mean(axis=1) if shape else m)[:, None])
+        return each if shape else each.mean(axis=1)
+
+    law = rmt.SolvedMeasure(rmt.Equation(step, shape=shape))
+    with pytest.warns(rmt.AccuracyWarning, match="extrapolated at 1 points"):
+        assert law.density(0.0) == 0.0
+    # beside it rho = (sqrt(3)/2) |x|^(1/3) / pi
+    assert abs(law.density(1e-9) / (3**0.5 / 2 * 1e-3 / np.pi) - 1) < 1e-3
+
+
 def test_an_edge_value_is_extrapolated_with_a_shown_error():
     law = rmt.SolvedMeasure(rmt.Equation(lambda z, m: -1 / (z + m)))
     m, doubt = law.boundary(np.array([2.0, 0.5], dtype=complex))

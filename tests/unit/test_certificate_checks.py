@@ -41,6 +41,21 @@ def test_foreign_numbers_that_are_wrong_are_refused(numbers, status):
     assert "certified at 0 of 11 points" in certificate.verdict
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, complex(0.0, np.inf), complex(np.nan, 1.0)])
+def test_numbers_that_are_not_finite_are_refused_in_gaps_too(number):
+    certificate = rmt.certify(SEMICIRCLE, [3.0, -3.0], [number, -exact(3.0 + 0j).real])
+    assert certificate.status.tolist() == [Status.NOT_FINITE, Status.CONVERGED]
+
+
+def test_a_matrix_of_a_map_with_constants_that_are_not_hermitian_is_no_resolvent():
+    step = np.array([[0.0, 1.0], [0.0, 0.0]])
+    eq = rmt.Equation(lambda z, m: -np.linalg.inv(z[:, None, None] * np.eye(2) - step + m), shape=(2, 2))
+    certificate = rmt.solve(eq, Z).certificate()
+    assert not certificate.ok
+    assert "not positive definite" in certificate.remark
+    assert (certificate.half_plane[certificate.status == Status.NOT_CERTIFIED] < 0).all()
+
+
 def test_a_real_root_off_the_support_must_be_the_stable_one():
     assert rmt.certify(SEMICIRCLE, [3.0], [exact(3.0 + 0j).real]).ok
     spurious = rmt.certify(SEMICIRCLE, [3.0], [-3.0 - exact(3.0 + 0j).real])
