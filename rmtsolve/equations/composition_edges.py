@@ -26,6 +26,7 @@ _TERMS = 40  # of that series
 # least depth of g below 1 that makes a gap: one of depth d has the width d^(3/2), and rounding also makes g < 1 where
 # bulks touch at a point where F' = F'' = 0
 _TOUCH = 1e-12
+_CLEAR = 1e3
 _GOLDEN = 0.5 * (math.sqrt(5.0) - 1.0)
 
 
@@ -98,11 +99,21 @@ def _outer(excess: Callable[[float], float], end: float, side: float, size: floa
     """Critical point beyond the outermost wall (the wall itself, if there is none)."""
     near = 1e-15 * max(abs(end), 1e-3 * size)
     far = size
-    if excess(end + side * near) <= 0.0:
-        return end
     while excess(end + side * far) > 0.0:
         far *= 2.0
-    return end + side * _root(_ray(excess, end, side), near, far)
+    return _from_wall(excess, end, side, near, far)
+
+
+def _from_wall(excess: Callable[[float], float], end: float, side: float, near: float, far: float) -> float:
+    """Critical point between distances near and far from a wall, or the wall itself.
+
+    Where H has an infinite density at the wall the slope of its transform is rounding next to it, so one place more
+    is asked.
+    """
+    for distance in (near, min(_CLEAR * near, 0.5 * far)):
+        if excess(end + side * distance) > 0.0:
+            return end + side * _root(_ray(excess, end, side), distance, far)
+    return end
 
 
 def _gap(excess: Callable[[float], float], left: float, right: float) -> list[float]:
@@ -127,13 +138,7 @@ def _gap(excess: Callable[[float], float], left: float, right: float) -> list[fl
     if not min(gc, gd) < -_TOUCH:
         return []
     inside = c if gc < 0.0 else d
-    ends = []
-    for end, side in ((left, 1.0), (right, -1.0)):
-        if excess(end + side * near) <= 0.0:
-            ends.append(end)
-        else:
-            ends.append(end + side * _root(_ray(excess, end, side), near, abs(inside - end)))
-    return ends
+    return [_from_wall(excess, end, side, near, abs(inside - end)) for end, side in ((left, 1.0), (right, -1.0))]
 
 
 def _ray(excess: Callable[[float], float], end: float, side: float) -> Callable[[float], float]:

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 
 import rmtsolve as rmt
 from rmtsolve.equations.high_precision import transform_precisely
+from rmtsolve.equations.subordination import AdditiveEquation
 from rmtsolve.measures._precise import to_mpmath
 from rmtsolve.measures.image import image
 
@@ -158,3 +159,5 @@ def test_forty_digits_inside_other_laws(coefficients):
     sums = rmt.free_add(law, rmt.Semicircle(0.5))
     solution = rmt.solve(sums.equation, z[:1], rmt.HighPrecision(digits=30))
     assert abs(solution.m[0] - sums.stieltjes(z[0])) < 1e-12
+    # edges next to inverse square roots of the law inside
+    assert_allclose(sums.edges, AdditiveEquation(law, rmt.Semicircle(0.5)).find_edges(), rtol=1e-11)
