@@ -14,9 +14,13 @@ import pathlib
 import re
 
 import numba
+from numba.core.cpu import CPUTargetOptions
 
 # Allowed to reorder sums and contract multiply-adds; nan and inf keep their meaning.
 _REASSOCIATE = {"reassoc", "contract", "arcp", "nsz"}
+# Numba counts references to every array that a kernel is given or cuts out of one, by atomic additions: that can cost
+# more than the arithmetic on small matrices. Without a count nothing may be allocated. The option is private in numba.
+_BORROWED = {"_nrt": False} if hasattr(CPUTargetOptions, "_nrt") else {}
 _IMPORT = re.compile(rb"^from \.(\w+) import", re.MULTILINE)
 
 
@@ -35,13 +39,23 @@ def _digest(path):
     return digest.hexdigest()
 
 
-def kernel(function=None, *, reassociate=False):
-    """Compile `function` lazily with an on-disk cache; `reassociate` only where a benchmark shows that it pays."""
+def kernel(function=None, *, reassociate=False, borrows=False):
+    """Compile `function` lazily with an on-disk cache.
+
+    `reassociate` and `borrows` only where a benchmark shows that they pay: the first reorders sums; the second is for
+    kernels that allocate no array, neither themselves nor in what they call, and saves counting references.
+    """
     if function is None:
-        return functools.partial(kernel, reassociate=reassociate)
+        return functools.partial(kernel, reassociate=reassociate, borrows=borrows)
     fastmath = _REASSOCIATE if reassociate else False
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(function)
+    options = _BORROWED if borrows else {}
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath, **options)(function)
     if not numba.config.DISABLE_JIT:
         # private in numba; tests/unit/test_kernel_cache.py fails if a numba release renames it
         compiled._cache._cache_file._source_stamp = _digest(pathlib.Path(function.__code__.co_filename))
     return compiled
+
+
+def threads():
+    """Number of threads that may run kernels at a time."""
+    return int(numba.get_num_threads())

@@ -1,6 +1,7 @@
 """Small dense complex linear algebra for the inner loops (n up to about 50), without LAPACK's call costs.
 
-Loops instead of slice assignments: numba's shape checks for those take seconds to compile.
+Loops instead of slice assignments: numba's shape checks for those take seconds to compile. Sums are kept in scalars,
+since the compiler cannot know that two arrays do not overlap.
 """
 
 import numpy as np
@@ -9,9 +10,12 @@ from ._jit import kernel
 from .primitives import abs2, inverse
 
 
-@kernel
+@kernel(borrows=True)
 def factor(a, pivots):
-    """LU decomposition of the square matrix `a` in place, partial pivoting; False when singular or not finite."""
+    """LU decomposition of the square matrix `a` in place, partial pivoting; False when singular or not finite.
+
+    The diagonal of U is stored inverted.
+    """
     n = a.shape[0]
     for c in range(n):
         best, row = -1.0, c
@@ -26,56 +30,86 @@ def factor(a, pivots):
             for j in range(n):
                 a[c, j], a[row, j] = a[row, j], a[c, j]
         scale = inverse(a[c, c])
+        a[c, c] = scale
         for i in range(c + 1, n):
-            a[i, c] *= scale
-            f = a[i, c]
+            f = a[i, c] * scale
+            a[i, c] = f
             for j in range(c + 1, n):
                 a[i, j] -= f * a[c, j]
     return True
 
 
-@kernel
+@kernel(borrows=True)
 def solve(lu, pivots, b):
     """b <- a^-1 b."""
     n = lu.shape[0]
     for c in range(n):
-        b[c], b[pivots[c]] = b[pivots[c]], b[c]
+        row = pivots[c]
+        if row != c:
+            b[c], b[row] = b[row], b[c]
     for i in range(n):
+        total = b[i]
         for j in range(i):
-            b[i] -= lu[i, j] * b[j]
+            total -= lu[i, j] * b[j]
+        b[i] = total
     for i in range(n - 1, -1, -1):
+        total = b[i]
         for j in range(i + 1, n):
-            b[i] -= lu[i, j] * b[j]
-        b[i] *= inverse(lu[i, i])
+            total -= lu[i, j] * b[j]
+        b[i] = total * lu[i, i]
 
 
-@kernel
+@kernel(borrows=True)
 def solve_transposed(lu, pivots, b):
     """b <- a^-T b."""
     n = lu.shape[0]
     for i in range(n):
+        total = b[i]
         for j in range(i):
-            b[i] -= lu[j, i] * b[j]
-        b[i] *= inverse(lu[i, i])
+            total -= lu[j, i] * b[j]
+        b[i] = total * lu[i, i]
     for i in range(n - 1, -1, -1):
+        total = b[i]
         for j in range(i + 1, n):
-            b[i] -= lu[j, i] * b[j]
+            total -= lu[j, i] * b[j]
+        b[i] = total
     for c in range(n - 1, -1, -1):
         b[c], b[pivots[c]] = b[pivots[c]], b[c]
+
+
+@kernel(borrows=True)
+def solve_identity(lu, pivots, share, out):
+    """out <- share a^-1, all columns at once."""
+    n = lu.shape[0]
+    for i in range(n):
+        for j in range(n):
+            out[i, j] = 0j
+        out[i, i] = share
+    for c in range(n):
+        row = pivots[c]
+        if row != c:
+            for j in range(n):
+                out[c, j], out[row, j] = out[row, j], out[c, j]
+    for i in range(n):
+        for j in range(i):
+            f = lu[i, j]
+            for c in range(n):
+                out[i, c] -= f * out[j, c]
+    for i in range(n - 1, -1, -1):
+        for j in range(i + 1, n):
+            f = lu[i, j]
+            for c in range(n):
+                out[i, c] -= f * out[j, c]
+        f = lu[i, i]
+        for c in range(n):
+            out[i, c] *= f
 
 
 @kernel
 def inverse_matrix(a, out):
     """out <- a^-1 (`a` is overwritten); False when singular."""
-    n = a.shape[0]
-    pivots = np.empty(n, np.int64)
+    pivots = np.empty(a.shape[0], np.int64)
     if not factor(a, pivots):
         return False
-    column = np.empty(n, np.complex128)
-    for c in range(n):
-        for i in range(n):
-            column[i] = 1.0 if i == c else 0.0
-        solve(a, pivots, column)
-        for i in range(n):
-            out[i, c] = column[i]
+    solve_identity(a, pivots, 1.0, out)
     return True

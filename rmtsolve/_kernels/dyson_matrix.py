@@ -1,11 +1,10 @@
 """Matrix Dyson equation over a sorted grid, on the real axis too; the legend is in `dyson_map`.
 
-Guarded Newton with halving line search: the merit must fall and Im M = (M - M*)/2i stay positive semidefinite; averaged
-steps where that fails; continuation from large Im z as last resort. At real z off the support a Hermitian root is
-accepted only if ``Y -> M S[Y] M`` has spectral radius below one, that is if ``(1 - M S[.] M)^{-1} 1`` is positive. In a
-bulk a root with positive definite Im M is the physical one, and where Im M is singular (one random letter, or rows that
-no random letter touches) it is confirmed by its continuation to xJ + i h, where the solution with Im M > 0 is unique.
-Source: Helton, Rashidi Far, Speicher (IMRN 2007) for the averaged iteration; the rest derived.
+Newton's iteration (`dyson_newton`) from the prediction that the solved neighbours make, or else from the last of them,
+or else cold. At real z off the support a Hermitian root is accepted only if ``Y -> M S[Y] M`` has spectral radius below
+one, that is if ``(1 - M S[.] M)^{-1} 1`` is positive. In a bulk a root with positive definite Im M = (M - M*)/2i is the
+physical one, and where Im M is singular (one random letter, or rows that no random letter touches) it is confirmed by
+its continuation to xJ + i h, where the solution with Im M > 0 is unique. Source: derived.
 """
 
 import math
@@ -13,20 +12,10 @@ import math
 import numpy as np
 
 from ._jit import kernel
-from .dense import factor, solve
-from .dyson_map import (
-    EPS,
-    HIDDEN,
-    YES,
-    build_jacobian,
-    error_bound,
-    evaluate,
-    height_of,
-    positive,
-    row_size,
-    stable,
-)
-from .primitives import abs2, inverse
+from .dyson_map import HIDDEN, YES, error_bound, evaluate, height_of, positive, row_size, stable
+from .dyson_newton import descend, newton
+from .neighbours import DEPTH, predict, record
+from .primitives import abs2
 
 CONVERGED = 0
 MAX_STEPS = 1
@@ -34,150 +23,23 @@ NOT_FINITE = 3
 NOT_CERTIFIED = 6
 SINGULAR = 7
 
-START_HEIGHT = 30.0  # of a continuation, in units of the width of the law
-DESCENT = 0.6  # ratio of its steps
-ROUNDING = 1e3  # tolerances within which a residual that stops falling is rounding
 CERTAIN = 30.0  # and on the axis is certain: beside an atom wrong complex states are roots up to rounding, too
-FLOOR = 1e-15  # height from which the last step to the axis is taken
 HEIGHTS = 5  # above the axis at which a solution is confirmed: 1e-6, 1e-8, ... of the width of the law
+FLAT = 1e-7  # imaginary part, relative to M, that can be what rounding leaves of a Hermitian solution
+LOW = 1e-9  # Im z, relative to z and the width of the law, below which a solution need not be clear of the axis
 NEAR = 1e-4  # relative change of the solution over such a height
 
 
-@kernel
-def newton(
-    z, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, averaged, budget, guard, bold, tol,
-    m, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
-):  # fmt: skip
-    """Guarded Newton, s in and out, m its matrices. Returns (converged, evaluations, residual).
-
-    `guard` keeps Im M positive; `bold` takes Newton's steps whether the merit falls or not: near a hard edge the way to
-    the root is curved and leads over worse states.
-    """
-    r = s.size
-    side = a.shape[1]
-    residual, merit = evaluate(
-        z, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, m, t, work, pivots, sizes
-    )
-    evaluations = 1
-    polished = 0
-    now, gain = residual, merit
-    while evaluations < budget:
-        if not residual < np.inf:
-            return False, evaluations, residual
-        if residual <= tol:
-            if polished == 2 or residual <= 4.0 * EPS:
-                return True, evaluations, residual
-            polished += 1
-        accepted = False
-        if averaged > 0:
-            averaged -= 1
-        else:
-            build_jacobian(out_i, out_j, source, value, rows, cols, mix, m, jacobian)
-            for e in range(r):
-                step[e] = t[e] - s[e]
-            if factor(jacobian, wide_pivots):
-                solve(jacobian, wide_pivots, step)
-                length = 1.0
-                for _ in range(4):
-                    for e in range(r):
-                        trial[e] = s[e] + length * step[e]
-                    now, gain = evaluate(
-                        z, spectral, a, out_i, out_j, source, value, rows, cols, mix, trial, trial_m, trial_t, work,
-                        pivots, sizes,
-                    )  # fmt: skip
-                    evaluations += 1
-                    if gain < merit * (1.0 - 0.25 * length) or (bold and gain < np.inf):
-                        if not guard or positive(trial_m, 1e-12, work):
-                            accepted = True
-                            break
-                    length *= 0.5
-            if not accepted and residual <= tol:
-                return True, evaluations, residual
-        if not accepted:
-            for e in range(r):
-                trial[e] = 0.5 * (s[e] + t[e])
-            now, gain = evaluate(
-                z, spectral, a, out_i, out_j, source, value, rows, cols, mix, trial, trial_m, trial_t, work, pivots,
-                sizes,
-            )  # fmt: skip
-            evaluations += 1
-        if residual <= ROUNDING * tol and not now < 0.5 * residual:
-            return True, evaluations, residual  # rounding stops it; the error bound says what that means
-        residual, merit = now, gain
-        for e in range(r):
-            s[e] = trial[e]
-            t[e] = trial_t[e]
-        for k in range(a.shape[0]):
-            for i in range(side):
-                for j in range(side):
-                    m[k, i, j] = trial_m[k, i, j]
-    return residual <= tol, evaluations, residual
-
-
-@kernel
-def descend(
-    z, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, good, tol,
-    m, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
-):  # fmt: skip
-    """Continuation from large Im z down to z, s out. Returns (converged, evaluations, residual).
-
-    Every entry is predicted by a power of the height, which is what it follows towards a singular point; a step that
-    fails is repeated from the last good state with the square root of its ratio.
-    """
-    r = s.size
-    height = START_HEIGHT * scale + z.imag
-    reached = height
-    ratio = DESCENT
-    spent = 0
-    failures = 0
-    fresh = True  # no prediction yet
-    for e in range(r):
-        s[e] = 1j / height if rows[e] == cols[e] else 0.0
-        good[e] = s[e]
-    for _ in range(500):
-        found, count, residual = newton(
-            complex(z.real, height), spectral, a, out_i, out_j, source, value, rows, cols, mix, s, 3 if fresh else 0,
-            25, True, True, tol, m, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
-        )  # fmt: skip
-        spent += count
-        if found and height == z.imag:
-            return True, spent, residual
-        if found:
-            for e in range(r):
-                now = s[e]
-                if not fresh and abs2(good[e]) > 0.0:
-                    growth = now * inverse(good[e])
-                    if abs2(growth) > 0.1 and abs2(growth) < 10.0:
-                        s[e] = now * growth
-                good[e] = now
-            reached = height
-            fresh = False
-        else:
-            failures += 1
-            if failures > 12:
-                break
-            ratio = math.sqrt(ratio)
-            fresh = True
-            for e in range(r):
-                s[e] = good[e]
-        height = max(z.imag, reached * ratio)
-        if height < FLOOR * scale:
-            height = z.imag
-            for e in range(r):
-                s[e] = good[e]
-    return False, spent, residual
-
-
-@kernel
+@kernel(borrows=True)
 def confirmed(
-    z, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, m, tol,
-    raised, kept, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
+    z, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, symmetric, s, m, tol, raised, kept, t, trial,
+    trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
 ):  # fmt: skip
     """Whether the state s at real z is the limit of solutions above the axis. Returns (confirmed, evaluations).
 
-    All rows are raised by i h, where the solution with Im M > 0 is unique: it must be found beside s. The imaginary
-    parts of diagonal unknowns and of their images must agree, too: the image of a wrong root has Im M > 0. m is a
-    buffer.
+    All rows are raised by i h, where the solution with Im M > 0 is unique: it must be found beside s, and with a
+    residual far below what raising the rows has made of that of s, or nothing was solved. The imaginary parts of
+    diagonal unknowns and of their images must agree, too: the image of a wrong root has Im M > 0. m is a buffer.
     """
     side = a.shape[1]
     height = 1e-6 * scale
@@ -190,12 +52,16 @@ def confirmed(
                 for j in range(side):
                     raised[k, i, j] = a[k, i, j]
                 raised[k, i, i] -= 1j * height
-        found, count, _ = newton(
-            z, spectral, raised, out_i, out_j, source, value, rows, cols, mix, kept, 0, 60, True, True, tol,
+        gap, _ = evaluate(
+            z, spectral, raised, out_i, out_j, source, value, rows, cols, mix, symmetric, kept, m, t, work, pivots,
+            sizes,
+        )  # fmt: skip
+        found, count, res = newton(
+            z, spectral, raised, out_i, out_j, source, value, rows, cols, mix, symmetric, kept, 0, 60, True, True, tol,
             m, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
         )  # fmt: skip
-        spent += count
-        if found and positive(m, 0.0, work):
+        spent += count + 1
+        if found and res <= 0.01 * gap and positive(m, 0.0, work, sizes):
             near = True
             for e in range(s.size):
                 size = math.sqrt(row_size(m, rows[e]) * row_size(m, cols[e]))
@@ -208,25 +74,30 @@ def confirmed(
     return False, spent
 
 
-@kernel
+@kernel(borrows=True)
 def physical(
-    z, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, m, other, tol,
-    raised, kept, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
+    z, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, symmetric, s, m, other, tol, raised, kept, t,
+    trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
 ):  # fmt: skip
-    """Whether a Hermitian solution s with matrices m is the physical one. Returns (physical, evaluations)."""
-    answer = stable(out_i, out_j, source, value, rows, cols, mix, m, step, trial_m, work, jacobian, wide_pivots)
+    """Whether a solution s with matrices m is Hermitian and the physical one. Returns (physical, evaluations).
+
+    Newton's iteration from a Hermitian state ends at any root where there is no Hermitian one near.
+    """
+    if height_of(m, sizes) > FLAT:
+        return False, 0
+    answer = stable(out_i, out_j, source, value, rows, cols, mix, m, step, trial_m, work, jacobian, wide_pivots, sizes)
     if answer != HIDDEN:
         return answer == YES, 0
     return confirmed(
-        z, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, other, tol,
-        raised, kept, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
+        z, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, symmetric, s, other, tol, raised, kept, t,
+        trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
     )  # fmt: skip
 
 
 @kernel
 def matrix_sweep(
-    z, spectral, a, out_i, out_j, source, value, rows, cols, partner, mix, channels, norm_s, weights, scale, start,
-    use_start, from_far, tol, out, unknowns, status, steps, residual, bound,
+    z, spectral, a, out_i, out_j, source, value, rows, cols, partner, mix, symmetric, channels, norm_s, weights, scale,
+    start, use_start, from_far, tol, out, unknowns, status, steps, residual, bound,
 ):  # fmt: skip
     """Solve at sorted points with Im z >= 0, each started from its solved neighbour.
 
@@ -244,89 +115,116 @@ def matrix_sweep(
     jacobian = np.empty((r, r), dtype=np.complex128)
     inverted = np.empty((r, r), dtype=np.complex128)
     other = np.empty((atoms, side, side), dtype=np.complex128)
-    buffers = np.empty((8, r), dtype=np.complex128)
-    s, t, trial, trial_t, step, last, kept, lifted = (
-        buffers[0], buffers[1], buffers[2], buffers[3], buffers[4], buffers[5], buffers[6],
-        buffers[7],
-    )  # fmt: skip
-    sizes = np.empty(side)
+    buffers = np.empty((9, r), dtype=np.complex128)
+    s, t, trial, trial_t = buffers[0], buffers[1], buffers[2], buffers[3]
+    step, last, kept, lifted = buffers[4], buffers[5], buffers[6], buffers[7]
+    doubted = buffers[8]
+    sizes = np.empty((2, side))
     pivots = np.empty(side, dtype=np.int64)
     wide_pivots = np.empty(r, dtype=np.int64)
+    places = np.empty(DEPTH, dtype=np.complex128)
+    table = np.empty((DEPTH, r), dtype=np.complex128)
+    known = 0  # solutions in the table, all of one kind
     previous = 0  # 0 unsolved, 1 above the axis, 2 Hermitian
     for p in range(z.size):
         here = z[p]
         spent = 0
         done = False
         hermitian = False
+        doubtful = False  # a root on the axis was found that nothing above it confirms
         res = np.inf
-        for attempt in range(5):
-            # 0 a Hermitian neighbour at real z, 1 and 2 (bold) one above the axis or the guess, 3 cold, 4 continuation
-            if from_far and attempt < 4:
+        for attempt in range(6):
+            # 0 a prediction, 1 a Hermitian neighbour at real z, 2 and 3 (bold) one above the axis or the guess, 4 cold,
+            # 5 continuation
+            if from_far and attempt < 5:
                 continue
+            beside = previous == 2 and here.imag == 0.0
             if attempt == 0:
-                if use_start or not (previous == 2 and here.imag == 0.0):
+                if use_start or known < 2 or (previous == 2 and not beside):
+                    continue
+                predict(here, known, places, table, s)
+            if attempt == 1:
+                if use_start or not beside:
                     continue
                 for e in range(r):
                     s[e] = last[e]
+            if attempt <= 1 and beside:
                 done, count, res = newton(
-                    here, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, 0, 12, False, True, tol,
-                    m, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
+                    here, spectral, a, out_i, out_j, source, value, rows, cols, mix, symmetric, s,
+                    0 if attempt == 1 else -1, 12, False, True, tol, m, t, trial, trial_m, trial_t, step, work, pivots,
+                    jacobian, wide_pivots, sizes,
                 )  # fmt: skip
                 spent += count
                 if done:
                     done, count = physical(
-                        here, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, m, other, tol,
-                        raised, kept, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
+                        here, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, symmetric, s, m, other,
+                        tol, raised, kept, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
                     )  # fmt: skip
                     spent += count
                 if done:
                     hermitian = True
                     break
                 continue
-            if attempt == 1 or attempt == 2:
+            if attempt == 2 or attempt == 3:
                 if not use_start and previous != 1:
                     continue
                 for e in range(r):
                     s[e] = start[p, e] if use_start else last[e]
-            if attempt >= 3:
+            if attempt >= 4:
                 for e in range(r):
                     s[e] = 1j / max(scale, here.imag) if rows[e] == cols[e] else 0.0
-            if attempt < 4:
+            if attempt < 5:
                 found, count, res = newton(
-                    here, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, 3 if attempt == 3 else 0,
-                    25 if attempt < 3 else 60, True, attempt == 2, tol, m, t, trial, trial_m, trial_t, step, work,
-                    pivots, jacobian, wide_pivots, sizes,
+                    here, spectral, a, out_i, out_j, source, value, rows, cols, mix, symmetric, s,
+                    -1 if attempt == 0 else 3 if attempt == 4 else 0, 60 if attempt == 4 else 25, attempt > 0,
+                    attempt == 3, tol, m, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
                 )  # fmt: skip
             else:
                 found, count, res = descend(
-                    here, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, kept, tol,
-                    m, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
+                    here, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, symmetric, s, kept, tol, m,
+                    t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
                 )  # fmt: skip
             spent += count
-            if not res < np.inf:
+            if not res < np.inf or (attempt == 0 and not found):
                 continue
-            inside = positive(m, 1e-12, work)
+            inside = positive(m, 1e-12, work, sizes)
             if here.imag > 0.0:
                 done = found and inside
+                low = here.imag / (scale + abs(here.real))
+                if (done and low < LOW and attempt < 5) and (res > 0.01 * low or not positive(m, -1e-13, work, sizes)):
+                    # Im M is as small as the residual or as the slack: a root of the other sign would pass
+                    if height_of(m, sizes) < 1e-10:
+                        done, count = physical(
+                            here, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, symmetric, s, m,
+                            other, tol, raised, kept, t, trial, trial_m, trial_t, step, work, pivots, jacobian,
+                            wide_pivots, sizes,
+                        )  # fmt: skip
+                    else:
+                        done, count = confirmed(
+                            here, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, symmetric, s, other,
+                            tol, raised, kept, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots,
+                            sizes,
+                        )  # fmt: skip
+                    spent += count
             else:
                 # off the support the imaginary part is only a remainder: try the Hermitian root beside it
-                lift = height_of(m)
-                done = found and inside and lift > 1e-7
+                lift = height_of(m, sizes)
+                done = found and inside and lift > FLAT
                 if not done or lift < 1e-4:
                     for e in range(r):
                         kept[e] = s[e]
                     for e in range(r):
                         s[e] = 0.5 * (kept[e] + kept[partner[e]].conjugate())
                     real, count, real_res = newton(
-                        here, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, 0, 30, False, True, tol,
-                        m, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
+                        here, spectral, a, out_i, out_j, source, value, rows, cols, mix, symmetric, s, 0, 30, False,
+                        True, tol, m, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
                     )  # fmt: skip
                     spent += count
                     if real:
                         real, count = physical(
-                            here, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, m, other, tol,
-                            raised, lifted, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots,
-                            sizes,
+                            here, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, symmetric, s, m,
+                            other, tol, raised, lifted, t, trial, trial_m, trial_t, step, work, pivots, jacobian,
+                            wide_pivots, sizes,
                         )  # fmt: skip
                         spent += count
                     if real:
@@ -337,33 +235,44 @@ def matrix_sweep(
                         for e in range(r):
                             s[e] = kept[e]
                         res, _ = evaluate(
-                            here,
-                            spectral,
-                            a,
-                            out_i,
-                            out_j,
-                            source,
-                            value,
-                            rows,
-                            cols,
-                            mix,
-                            s,
-                            m,
-                            t,
-                            work,
-                            pivots,
-                            sizes,
-                        )
+                            here, spectral, a, out_i, out_j, source, value, rows, cols, mix, symmetric, s, m, t, work,
+                            pivots, sizes,
+                        )  # fmt: skip
+                if done and not hermitian and res <= CERTAIN * tol and not positive(m, -1e-9, work, sizes):
+                    # nothing on the axis proves the branch
+                    proved, count = confirmed(
+                        here, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, symmetric, s, other,
+                        tol, raised, kept, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots,
+                        sizes,
+                    )  # fmt: skip
+                    spent += count
+                    done = proved
+                    if not proved:
+                        doubtful = True
+                        for e in range(r):
+                            doubted[e] = s[e]
+                elif attempt == 0 and done and not hermitian:
+                    done = res <= CERTAIN * tol
             if done:
                 break
-        previous = 0
+        if doubtful and not done:
+            for e in range(r):
+                s[e] = doubted[e]
+            res, _ = evaluate(
+                here, spectral, a, out_i, out_j, source, value, rows, cols, mix, symmetric, s, m, t, work, pivots,
+                sizes,
+            )  # fmt: skip
+            done = True
+        elif done:
+            doubtful = False
+        kind = 0
         bound[p] = np.nan
         if done:
             status[p] = CONVERGED
-            previous = 2 if hermitian else 1
+            kind = 2 if hermitian else 1
             bound[p] = error_bound(
                 here, spectral, a, out_i, out_j, source, value, rows, cols, mix, channels[0], norm_s, weights, s, m,
-                res, work, jacobian, inverted,
+                res, work, jacobian, wide_pivots, inverted,
             )  # fmt: skip
         elif not res < np.inf:
             status[p] = NOT_FINITE
@@ -371,6 +280,11 @@ def matrix_sweep(
             status[p] = SINGULAR
         else:
             status[p] = MAX_STEPS
+        if kind != previous or kind == 0 or doubtful:
+            known = 0
+        if kind > 0 and not doubtful:
+            known = record(here, s, known, places, table)
+        previous = kind
         for e in range(r):
             last[e] = s[e]
             unknowns[p, e] = s[e]
@@ -384,15 +298,9 @@ def matrix_sweep(
                         else:
                             total += channels[c, k] * m[k, i, j]
                     out[p, c, i, j] = total
-        if done and here.imag == 0.0 and not res <= CERTAIN * tol and (not hermitian or not bound[p] < np.inf):
+        if doubtful or (
+            done and here.imag == 0.0 and not res <= CERTAIN * tol and (not hermitian or not bound[p] < np.inf)
+        ):
             status[p] = NOT_CERTIFIED
-        elif done and here.imag == 0.0 and not hermitian and not positive(m, -1e-9, work):
-            # nothing on the axis proves the branch
-            proved, count = confirmed(
-                here, scale, spectral, a, out_i, out_j, source, value, rows, cols, mix, s, other, tol,
-                raised, kept, t, trial, trial_m, trial_t, step, work, pivots, jacobian, wide_pivots, sizes,
-            )  # fmt: skip
-            spent += count
-            status[p] = CONVERGED if proved else NOT_CERTIFIED
         steps[p] = spent
         residual[p] = res

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from ..measures.base import Atoms
 from .base import Complex, Equation, Real, Sweep
+from .chunks import in_chunks
 from .dyson_edges import Disc, Support, enclosing_disc, search_support
 from .dyson_layout import Layout, Matrix, covariance_layout
 from .dyson_layout import Term as Term
@@ -168,10 +169,15 @@ class MatrixDyson(Equation):
         unknowns = np.empty((n, r), dtype=np.complex128)
         status, steps = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
         residual, bound = np.empty(n), np.empty(n)
-        matrix_sweep(
-            np.ascontiguousarray(z[order]), self.spectral, self.constants, *lay[:8], self.channels, self._norms,
-            self.weights, scale, guess, start is not None, False, _TOL, out, unknowns, status, steps, residual, bound,
-        )  # fmt: skip
+        points, warm = np.ascontiguousarray(z[order]), start is not None
+        problem = self.spectral, self.constants, *lay[:9], self.channels, self._norms, self.weights, scale
+        results = out, unknowns, status, steps, residual, bound
+
+        def run(part: slice) -> None:
+            begin = guess[part] if warm else guess
+            matrix_sweep(points[part], *problem, begin, warm, False, _TOL, *(array[part] for array in results))
+
+        in_chunks(run, n)
         state = np.zeros((n, *self.shape), dtype=np.complex128)
         for c in range(self.channels.shape[0]):
             block = slice(c * self.side, (c + 1) * self.side)

@@ -48,10 +48,13 @@ class Layout(NamedTuple):
     cols: NDArray[np.int64]
     partner: NDArray[np.int64]
     mix: Real  # (atoms, r)
+    symmetric: bool  # M is its own transpose
     channel: NDArray[np.int64]  # of every unknown
 
 
-def covariance_layout(constants: Complex, terms: Sequence[Term], dimensions: Real, channels: Real, gains: Real) -> Layout:
+def covariance_layout(
+    constants: Complex, terms: Sequence[Term], dimensions: Real, channels: Real, gains: Real
+) -> Layout:
     """Unknowns and covariance in coordinates.
 
     Parameters
@@ -91,6 +94,7 @@ def covariance_layout(constants: Complex, terms: Sequence[Term], dimensions: Rea
         np.array([b for _, _, b in order], dtype=np.int64),
         np.array([place[c, b, a] for c, a, b in order], dtype=np.int64),
         np.ascontiguousarray(channels[channel].T),
+        transposed,
         channel,
     )
 
@@ -122,7 +126,7 @@ def _linked(constants: Complex, entries: dict[_Key, complex]) -> NDArray[np.bool
             if linked[a, b]:
                 linked[i, j] = True
         if np.array_equal(linked, before):
-            return linked
+            return np.asarray(linked)
 
 
 def _transposable(constants: Complex, entries: dict[_Key, complex], noise: dict[_Key, float]) -> bool:

@@ -53,7 +53,8 @@ class TwoFactorLaw(SolvedMeasure):
 
     def _off_zero(self, z: Complex) -> Complex:
         """Products have 0/0 at z = 0; a step of rounding size away they have not."""
-        if self.equation.kind != "product" or not (z == 0.0).any():  # the size needs the edges, which nested laws pay for
+        # the size needs the edges, which nested laws pay for
+        if self.equation.kind != "product" or not (z == 0.0).any():
             return z
         return np.where(z == 0.0, -1e-15 * self._size, z)
 

@@ -134,7 +134,7 @@ def test_two_equations_of_a_commutator(laws):
 @pytest.mark.parametrize("swap", [False, True])
 @pytest.mark.parametrize("height", [0.0, 1e-12, 1e-6])
 def test_bounds_where_the_transform_vanishes(swap, height):
-    """In a gap where m = 0 by symmetry one argument is at a pole and the other infinite; m keeps its digits and bound."""
+    """In a gap where m = 0 by symmetry one argument is at a pole, the other infinite; m keeps its digits and bound."""
     factors = rmt.Semicircle(0.5), rmt.Discrete([-1, 1])
     z = np.append(10.0 ** -np.arange(1.0, 13.0), -(10.0 ** -np.arange(1.0, 13.0))) + 1j * height
     s = rmt.solve(AdditiveEquation(*(factors[::-1] if swap else factors)), z)

@@ -6,6 +6,7 @@ import pytest
 from rmtsolve._kernels.dyson_map import HIDDEN, NO, YES, error_bound, evaluate, height_of, positive
 from rmtsolve._kernels.dyson_map import stable as stable_matrix
 from rmtsolve._kernels.dyson_matrix import confirmed, matrix_sweep, physical
+from rmtsolve._kernels.dyson_newton import newton
 from rmtsolve._kernels.dyson_vector import stable, vector_sweep
 
 
@@ -20,7 +21,7 @@ def layout(side=1):
     value = np.ones((1, side), dtype=complex)
     return (
         np.ones(side), np.zeros((1, side, side), dtype=complex), index, index, index, value, index, index, index,
-        np.ones((1, side)), np.ones((1, 1)), np.ones(1),
+        np.ones((1, side)), False, np.ones((1, 1)), np.ones(1),
     )  # fmt: skip
 
 
@@ -29,7 +30,7 @@ def sweep(z, start=None, from_far=False, model=None, tol=1e-13, scale=1.0):
     model = layout() if model is None else model
     side, r = model[1].shape[1], model[6].size
     guess = np.zeros((0, r), dtype=complex) if start is None else start
-    out = np.empty((z.size, model[10].shape[0], side, side), dtype=complex)
+    out = np.empty((z.size, model[11].shape[0], side, side), dtype=complex)
     unknowns = np.empty((z.size, r), dtype=complex)
     status, steps = np.empty(z.size, dtype=np.int64), np.empty(z.size, dtype=np.int64)
     residual, bound = np.empty(z.size), np.empty(z.size)
@@ -82,7 +83,7 @@ def test_one_letter_in_two_rows_is_confirmed_above_the_axis():
     rows, cols = np.array([1, 1, 0, 0]), np.array([1, 0, 1, 0])
     model = (
         spectral, a, out_i, out_j, np.arange(4), np.ones((1, 4), dtype=complex), rows, cols, np.array([0, 2, 1, 3]),
-        np.ones((1, 4)), np.ones((1, 1)), np.array([1.0]),
+        np.ones((1, 4)), False, np.ones((1, 1)), np.array([1.0]),
     )  # fmt: skip
     out, status, *_ = sweep([1.0, 3.0], model=model)
     root = np.sqrt(np.array([1.0, 3.0]))
@@ -96,7 +97,7 @@ def test_a_row_without_letter_is_confirmed_above_the_axis():
     zero = np.array([0])
     model = (
         np.ones(2), np.array([[[0, 1], [1, 0]]], dtype=complex), zero, zero, zero, np.ones((1, 1), dtype=complex), zero,
-        zero, zero, np.ones((1, 1)), np.ones((1, 1)), np.ones(1),
+        zero, zero, np.ones((1, 1)), False, np.ones((1, 1)), np.ones(1),
     )  # fmt: skip
     z = np.array([-1.5, 0.7, 1.5])
     out, status, *_ = sweep(z, model=model)
@@ -110,20 +111,22 @@ def test_a_row_without_letter_is_confirmed_above_the_axis():
 def test_pieces_of_the_matrix_map():
     model = layout(2)
     m = np.empty((1, 2, 2), dtype=complex)
-    t, work, pivots, sizes = np.empty(2, complex), np.empty((2, 2), complex), np.empty(2, np.int64), np.empty(2)
+    t, work, pivots, sizes = np.empty(2, complex), np.empty((2, 2), complex), np.empty(2, np.int64), np.empty((2, 2))
     s = np.array([1j, 2j])
-    residual, merit = evaluate(1j, *model[:8], model[9], s, m, t, work, pivots, sizes)
+    residual, merit = evaluate(1j, *model[:8], *model[9:11], s, m, t, work, pivots, sizes)
     np.testing.assert_allclose(t, -1 / (1j + s), rtol=1e-14)
     assert residual > 0 and merit > 0
-    assert evaluate(-1j, *model[:8], model[9], np.array([1j, np.nan]), m, t, work, pivots, sizes)[0] == np.inf
-    assert positive(np.array([[[1j, 0.5], [0.5, 1j]]]), 0.0, work)
-    assert not positive(np.array([[[1j, 2j], [2j, 1j]]]), 0.0, work)
-    assert height_of(np.array([[[1.0 + 1j, 0], [0, 2.0]]])) == pytest.approx(1 / np.sqrt(2))
-    assert height_of(np.array([[[1.0 + 0j, 0], [0, 2.0]]])) == 0.0
+    assert evaluate(-1j, *model[:8], *model[9:11], np.array([1j, np.nan]), m, t, work, pivots, sizes)[0] == np.inf
+    assert positive(np.array([[[1j, 0.5], [0.5, 1j]]]), 0.0, work, sizes)
+    assert not positive(np.array([[[1j, 2j], [2j, 1j]]]), 0.0, work, sizes)
+    flat = np.array([[[1j, 1j], [1j, 1j]]])  # Im M has rank one
+    assert positive(flat, 1e-12, work, sizes) and not positive(flat, -1e-12, work, sizes)
+    assert height_of(np.array([[[1.0 + 1j, 0], [0, 2.0]]]), sizes) == pytest.approx(1 / np.sqrt(2))
+    assert height_of(np.array([[[1.0 + 0j, 0], [0, 2.0]]]), sizes) == 0.0
     jacobian, inverted = np.empty((2, 2), complex), np.empty((2, 2), complex)
     for diagonal, gap in ((1.0, 0.0), (0.5j, 1.0)):  # a singular Jacobian; a residual too large for the theorem
         here = np.array([[[diagonal, 0], [0, diagonal]]], dtype=complex)
-        arguments = (model[9], np.ones(1), np.ones(1), np.ones(2), s, here, gap, work, jacobian, inverted)
+        arguments = (model[9], np.ones(1), np.ones(1), np.ones(2), s, here, gap, work, jacobian, pivots, inverted)
         assert np.isnan(error_bound(1j, *model[:8], *arguments))
 
 
@@ -178,7 +181,8 @@ def buffers(r=1, side=1):
     vector, stack = (lambda: np.empty(r, dtype=complex)), (lambda: np.empty((1, side, side), dtype=complex))
     return (
         stack(), vector(), vector(), vector(), stack(), vector(), vector(), np.empty((side, side), dtype=complex),
-        np.empty(side, dtype=np.int64), np.empty((r, r), dtype=complex), np.empty(r, dtype=np.int64), np.empty(side),
+        np.empty(side, dtype=np.int64), np.empty((r, r), dtype=complex), np.empty(r, dtype=np.int64),
+        np.empty((2, side)),
     )  # fmt: skip
 
 
@@ -193,8 +197,9 @@ def test_stability_of_real_solutions(m, answer):
     step, full, work = np.empty(1, complex), np.empty((1, 1, 1), complex), np.empty((1, 1), complex)
     state = np.full((1, 1, 1), m, dtype=complex)
     found = stable_matrix(
-        out_i, out_j, source, value, rows, cols, mix, state, step, full, work, work.copy(), np.empty(1, np.int64)
-    )
+        out_i, out_j, source, value, rows, cols, mix, state, step, full, work, work.copy(), np.empty(1, np.int64),
+        np.empty((2, 1)),
+    )  # fmt: skip
     assert found == answer
 
 
@@ -202,16 +207,59 @@ def test_stability_of_real_solutions(m, answer):
 def test_real_solutions_are_confirmed_above_the_axis(sign, right):
     s = np.array([0.5 * (sign * np.sqrt(5.0) - 3.0) + 0j])
     other = np.empty((1, 1, 1), dtype=complex)
-    found, count = confirmed(3.0 + 0j, 1.0, *layout()[:8], layout()[9], s, other, 1e-13, *buffers())
+    found, count = confirmed(3.0 + 0j, 1.0, *layout()[:8], *layout()[9:11], s, other, 1e-13, *buffers())
     assert found == right and count >= 2
 
 
 def test_a_solution_at_an_edge_is_asked_for_above_it():
     s, m = np.array([-1.0 + 0j]), np.full((1, 1, 1), -1.0, dtype=complex)
     other = np.empty((1, 1, 1), dtype=complex)
-    arguments = (2.0 + 0j, 0.5, *layout()[:8], layout()[9])
+    arguments = (2.0 + 0j, 0.5, *layout()[:8], *layout()[9:11])
     found, count = physical(*arguments, s, m, other, 1e-13, *buffers())
     assert found and count >= 2  # the square root of the second height, 5e-9, is below 1e-4
     s[0] = m[0] = 0.5 * (np.sqrt(5.0) - 3.0)
     found, count = physical(3.0 + 0j, *arguments[1:], s, m, other, 1e-13, *buffers())
     assert found and count == 0
+
+
+def test_a_complex_root_is_not_taken_for_a_hermitian_one():
+    """Inside a bulk Newton's iteration from a Hermitian state ends at a complex root, which passes for stable."""
+    model = layout()
+    m = np.full((1, 1, 1), 0.1 + 0.2j)
+    out_i, out_j, source, value, rows, cols, mix = *model[2:8], model[9]
+    more = np.empty(1, complex), np.empty((1, 1, 1), complex), np.empty((1, 1), complex), np.empty((1, 1), complex)
+    pivots, sizes = np.empty(1, np.int64), np.empty((2, 1))
+    assert stable_matrix(out_i, out_j, source, value, rows, cols, mix, m, *more, pivots, sizes) == YES
+    arguments = (0.5 + 0j, 1.0, *model[:8], *model[9:11], m[0, 0].copy(), m, np.empty((1, 1, 1), complex), 1e-13)
+    assert physical(*arguments, *buffers()) == (False, 0)
+
+
+def test_real_roots_with_another_sign_of_im_m_are_left_at_heights_of_rounding():
+    """Off the support both roots of m^2 + z m + 1 = 0 are real up to 1e-15, and one may start at the wrong one."""
+    z = np.array([2.5 + 1e-15j, 3.0 + 1e-14j])
+    wrong = (-z - np.sqrt(z - 2) * np.sqrt(z + 2)) / 2
+    out, status, *_ = sweep(z, start=wrong[:, None].real + 0j)
+    np.testing.assert_allclose(out[:, 0, 0], semicircle(z), atol=1e-12)
+    assert not status.any()
+
+
+def test_what_is_no_root_is_not_confirmed():
+    s, other = np.array([-0.2 + 0.9j]), np.empty((1, 1, 1), dtype=complex)
+    found, count = confirmed(0.5 + 0j, 1.0, *layout()[:8], *layout()[9:11], s, other, 1e-13, *buffers())
+    assert not found and count > 5
+
+
+@pytest.mark.parametrize("start", ["cold", "root", "beside"])
+def test_newton_from_predictions(start):
+    """A negative number of averaged steps: the iteration ends where a full step does not help."""
+    model, z = layout(), 0.5 + 0j
+    root = semicircle(z + 1e-300j)
+    s = np.array([{"cold": 1e-8j, "root": root, "beside": root + 1e-3}[start]])
+    m = np.empty((1, 1, 1), dtype=complex)
+    arguments = (z, *model[:8], *model[9:11], s, -1, 25, False, False, 1e-13, m, *buffers()[2:])
+    found, count, residual = newton(*arguments)
+    if start == "cold":
+        assert not found
+    else:
+        assert found and residual < 1e-14 and abs(s[0] - root) < 1e-14
+        assert count <= (1 if start == "root" else 4)
