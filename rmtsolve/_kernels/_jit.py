@@ -56,6 +56,6 @@ def kernel(function=None, *, reassociate=False, borrows=False):
     return compiled
 
 
-def threads():
+def threads() -> int:
     """Number of threads that may run kernels at a time."""
     return int(numba.get_num_threads())

@@ -32,6 +32,6 @@ def in_chunks(run: Callable[[slice], None], n_points: int) -> None:
 
 
 def _threads() -> int:
-    from .._kernels._jit import threads
+    from .._kernels import _jit
 
-    return int(threads())
+    return _jit.threads()

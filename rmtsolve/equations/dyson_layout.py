@@ -80,16 +80,17 @@ def covariance_layout(
     place = {u: index for index, u in enumerate(order)}
     if transposed:
         place |= {(c, b, a): index for (c, a, b), index in place.items()}
-    value = np.array(
-        [[v * (gain if key[0] else 1.0) for key, v in entries.items()] for gain in gains.tolist()],
-        dtype=np.complex128,
-    ).reshape(gains.size, len(entries))
+    merged: dict[tuple[int, int, int], Complex] = {}
+    for key, v in entries.items():
+        target = (key[1], key[2], place[key[3:]])
+        merged[target] = merged.get(target, np.zeros(gains.size, dtype=np.complex128)) + v * (gains if key[0] else 1.0)
+    out_i, out_j, source = np.array(list(merged), dtype=np.int64).reshape(-1, 3).T.copy()
     channel = np.array([c for c, _, _ in order], dtype=np.int64)
     return Layout(
-        np.array([key[1] for key in entries], dtype=np.int64),
-        np.array([key[2] for key in entries], dtype=np.int64),
-        np.array([place[key[3:]] for key in entries], dtype=np.int64),
-        value,
+        out_i,
+        out_j,
+        source,
+        np.array(list(merged.values()), dtype=np.complex128).reshape(-1, gains.size).T.copy(),
         np.array([a for _, a, _ in order], dtype=np.int64),
         np.array([b for _, _, b in order], dtype=np.int64),
         np.array([place[c, b, a] for c, a, b in order], dtype=np.int64),
