@@ -9,19 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _validate
-from ..equations.base import Equation
-from ..equations.composition import CompositionEquation
-from ..equations.known import KnownLaw
-from ..equations.moebius import MoebiusEquation
-from ..equations.pastur import PasturEquation, covariance_equation
-from ..equations.pastur_law import law_of
-from ..equations.subordination import MultiplicativeEquation
-from ..equations.subordination_law import TwoFactorLaw
+from ..equations.two_samples import TwoSamplesEquation
+from ..equations.two_samples_law import TwoSamplesLaw
 from ..measures.base import Measure
-from ..measures.classical import Jacobi, MarchenkoPastur, Wachter
+from ..measures.classical import Jacobi, Wachter
 from ..measures.discrete import Discrete
-from ..measures.moebius import moebius
-from ..measures.transforms import companion
 from .base import Ensemble
 from .counts import as_population, finite_population, gram
 
@@ -57,8 +49,9 @@ class _TwoSamples(Ensemble):
 class FMatrix(_TwoSamples):
     """``S2^(-1) S1``: S1 a sample covariance over H, ``p/n1 -> ratio1``, S2 a white one, ``p/n2 -> ratio2 < 1``.
 
-    Its law is that of a sample covariance whose population is the law of ``T^(1/2) S2^(-1) T^(1/2)``, T of spectrum H.
-    For two populations T1 and T2, H is the spectrum of ``T2^(-1) T1``.
+    With ``K(w) = int t H(dt)/(t - w)`` its Stieltjes transform is ``m = (K(w) - 1)/z`` at
+    ``z = w (1 - ratio1 K)/(1 - ratio2 + ratio2 K)``. For two populations T1 and T2, H is the spectrum of
+    ``T2^(-1) T1``.
 
     Parameters
     ----------
@@ -93,20 +86,16 @@ class FMatrix(_TwoSamples):
         ratio = _validate.real(ratio2, "ratio2", low=0.0, high=1.0, open_low=True, open_high=True, remedy=remedy)
         object.__setattr__(self, "ratio2", ratio)
 
-    def equation(self) -> PasturEquation | CompositionEquation:
-        """The self-consistent equation, that of a sample covariance over `mixed_population`."""
-        return covariance_equation(self.mixed_population(), self.ratio1)
-
-    def mixed_population(self) -> Measure:
-        """The law of ``T^(1/2) S2^(-1) T^(1/2)``, T of spectrum H: the free product of H and the law of ``S2^(-1)``."""
-        return _over_white(self.population, self.ratio2)
+    def equation(self) -> TwoSamplesEquation:
+        """The self-consistent equation, for the traces of ``(S1 - z S2)^(-1)`` with and without T."""
+        return TwoSamplesEquation(self.population, self.ratio1, self.ratio2)
 
     def law(self) -> Measure:
         """Limiting law of the eigenvalues of ``S2^(-1) S1``."""
         single = _single(self.population)
         if single is not None:
             return Wachter(self.ratio1, self.ratio2).scaled(single)
-        return law_of(self.equation(), repr(self))
+        return TwoSamplesLaw(self.equation(), repr(self))
 
     def samples(self, size: int) -> tuple[int, int]:
         """Numbers of rows of the two samples that go with `size` features; the second is at least ``size + 1``."""
@@ -128,20 +117,21 @@ class FMatrix(_TwoSamples):
 class Manova(_TwoSamples):
     """``A (A + B)^(-1)``, ``A = X^T X`` over the population H with n1 rows, ``B = Y^T Y`` white with n2 rows.
 
-    If f is an eigenvalue of the F-matrix, ``ratio2 f / (ratio1 + ratio2 f)`` is one of this matrix.
+    If f is an eigenvalue of the F-matrix, ``ratio2 f / (ratio1 + ratio2 f)`` is one of this matrix. The law has the
+    atoms ``max(h, 1 - 1/ratio1)`` at 0, h the mass of H there, and ``1 - 1/ratio2`` at 1, where these are positive.
 
     Parameters
     ----------
     population : Measure or array_like
         Law H on [0, inf), or the eigenvalues themselves; ``[1]`` is the `Jacobi` law.
     ratio1, ratio2 : float
-        ``p/n1`` and ``p/n2``, positive. One of them must be below 1 (if it is ratio1 alone, H must be discrete and
-        without a zero); for the white population only ``1/ratio1 + 1/ratio2 > 1`` is needed.
+        ``p/n1`` and ``p/n2``, positive, such that ``A + B`` can be inverted: ``min(1/ratio1, 1 - h) + 1/ratio2 > 1``
+        with the mass h of H at zero (the ranks of A and B over p). Neither A nor B has to be invertible.
 
     Raises
     ------
     DomainError
-        What the above excludes: then neither A nor B can be inverted, and no F-matrix is behind the law.
+        What the above excludes, negative eigenvalues, unbounded support, or H = {0}.
 
     References
     ----------
@@ -154,6 +144,8 @@ class Manova(_TwoSamples):
     array([0.04349, 0.85535])
     >>> rmt.Manova([1], ratio1=.5, ratio2=1.5).law()
     Jacobi(c1=0.5, c2=1.5)
+    >>> rmt.Manova([1, 4], ratio1=1.25, ratio2=1.25).law().atoms.weights
+    array([0.2, 0.2])
     """
 
     def __init__(self, population: Measure | ArrayLike, ratio1: float, ratio2: float) -> None:
@@ -161,40 +153,23 @@ class Manova(_TwoSamples):
         c1, c2 = (_validate.positive(value, name) for value, name in ((ratio1, "ratio1"), (ratio2, "ratio2")))
         for name, value in (("population", law), ("ratio1", c1), ("ratio2", c2)):
             object.__setattr__(self, name, value)
-        if _single(law) == 1.0:
-            Jacobi(c1, c2)  # refuses what cannot be inverted
-        elif c2 >= 1.0 and (c1 >= 1.0 or not isinstance(law, Discrete) or float(law.locations[0]) <= 0.0):
+        at, mass = law.atoms
+        ranks = min(1.0 / c1, 1.0 - float(mass[at == 0.0].sum())) + 1.0 / c2
+        if not ranks > 1.0 + 1e-14:
             _validate.fail(
-                "ratio2", "in (0, 1), or positive if ratio1 < 1 and the population is discrete without a zero", c2,
-                "otherwise neither of the two matrices can be inverted (a white population has no such limit)",
+                "ratio2", "such that A + B can be inverted: the ranks of A and B over p must add up to more than 1", c2,
+                f"for this population and ratio1 they add up to {ranks:.6g}",
             )  # fmt: skip
 
-    def _inner(self) -> tuple[FMatrix, tuple[float, float, float, float]]:
-        """The F-matrix behind it and the map of its eigenvalues."""
-        c1, c2 = self.ratio1, self.ratio2
-        if c2 < 1.0:
-            return FMatrix(self.population, c1, c2), (c2, 0.0, c2, c1)
-        at, mass = self.population.atoms  # B A^(-1) instead: 1/H is its population
-        return FMatrix(Discrete(1.0 / at, mass), c2, c1), (0.0, c2, c1, c2)
-
-    @property
-    def _closed(self) -> bool:
-        return _single(self.population) == 1.0
-
-    def equation(self) -> Equation:
-        """The equation of the F-matrix behind it, at ``f(z)``; the closed form where no F-matrix is."""
-        law = self.law()
-        if self.ratio1 >= 1.0 and self.ratio2 >= 1.0:
-            return KnownLaw(law)
-        inner, coefficients = self._inner()
-        return MoebiusEquation(inner.equation(), coefficients, law.edges, law.atoms, repr(self))
+    def equation(self) -> TwoSamplesEquation:
+        """The self-consistent equation, for the traces of ``(A - z (A + B))^(-1)`` with and without the population."""
+        return TwoSamplesEquation(self.population, self.ratio1, self.ratio2, share=True)
 
     def law(self) -> Measure:
         """Limiting law of the eigenvalues, on [0, 1]."""
-        if self._closed:
+        if _single(self.population) == 1.0:
             return Jacobi(self.ratio1, self.ratio2)
-        inner, coefficients = self._inner()
-        return moebius(inner.law(), *coefficients)
+        return TwoSamplesLaw(self.equation(), repr(self))
 
     def finite(self, size: int) -> Manova:
         """The same model at the ratios and the population counts that a matrix of this size has."""
@@ -217,26 +192,6 @@ def _single(law: Measure) -> float | None:
     """The eigenvalue of a population that has only one."""
     at = law.atoms.locations
     return float(at[0]) if law.edges.size == 0 and at.size == 1 else None
-
-
-def _over_white(population: Measure, ratio: float) -> Measure:
-    """Law of ``T^(1/2) S^(-1) T^(1/2)``, S white with ``p/n -> ratio``, T of the given law.
-
-    On the range of T it is the inverse of a sample covariance over 1/T: the block of ``S^(-1)`` there is the inverse of
-    a white sample covariance again (a Schur complement), with ``n - p h`` of the n rows, h the mass of T at zero.
-    """
-    if not isinstance(population, Discrete):
-        other = moebius(MarchenkoPastur(ratio), 0.0, 1.0, 1.0, 0.0)
-        return TwoFactorLaw(
-            MultiplicativeEquation(population, other), f"{population!r} over a white covariance"
-        ).series()
-    at, mass = population.atoms
-    empty = float(mass[at == 0.0].sum())
-    at, mass = at[at > 0.0], mass[at > 0.0] / (1.0 - empty)
-    rows = 1.0 - ratio * empty
-    equation = covariance_equation(Discrete(1.0 / at, mass), ratio * (1.0 - empty) / rows)
-    law = moebius(law_of(equation, "a sample covariance"), 0.0, 1.0, rows, 0.0)
-    return companion(law, 1.0 - empty) if empty else law
 
 
 def _divided(one: Real, two: Any) -> Real:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _validate
-from ..equations.information_noise import InformationNoiseEquation, InformationNoiseLaw
+from ..equations.information_noise import InformationNoiseEquation
+from ..equations.information_noise_law import InformationNoiseLaw
 from ..measures.base import Measure
 from ..measures.discrete import Discrete
 from .base import Ensemble

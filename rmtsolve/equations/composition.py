@@ -99,7 +99,8 @@ class CompositionEquation(Equation):
         """Stieltjes transform of the law at ``u = base + delta``."""
         u = base + delta
         if self.kind == "free poisson":
-            return -1.0 / u
+            with np.errstate(divide="ignore", invalid="ignore"):  # at a hard edge
+                return -1.0 / u
         if u.dtype == object:
             c, m = self.scale + 0 * u, transform_precisely(self.population, u)
             return m / (1 - c - c * u * m) if self.kind == "covariance" else m
@@ -118,11 +119,13 @@ class CompositionEquation(Equation):
     def share(self, u: Complex, m: Complex) -> tuple[Complex, NDArray[np.bool_]]:
         """``z / u = 1 - c - c u m_H`` of a covariance, and where it is better than the quotient.
 
-        That is at z near 0: there are no small differences, unless u is larger than its rounding.
+        Written as the gap less ``c (u m_H + h0)`` it does not cancel at u = 0. The quotient loses ``size/|u|``.
         """
         with np.errstate(invalid="ignore"):
-            share = np.asarray(1.0 - self.scale - self.scale * u * m)
-        return share, (np.abs(u) < 1e-2 * self.size) & (np.abs(share) > 1e-3)
+            moved = self.scale * (u * m + self.zero_mass)
+            share = np.asarray(self.gap - moved)
+            near = self.size * np.abs(share) > np.abs(u) * (abs(self.gap) + np.abs(moved))
+        return share, near & (self.gap > 0.0)
 
     def height(self, x: Real, u: Complex) -> Real:
         """Im m at real points of the bulks."""
@@ -196,7 +199,13 @@ class CompositionEquation(Equation):
         if rest.size:
             nearest = np.clip(np.searchsorted(0.5 * (edges[1:] + edges[:-1]), z.real[rest]), 0, edges.size - 1)
             delta, found = self.near_edge(nearest, z[rest] - edges[nearest])
-            u[rest] = np.array([edge.critical for edge in self.table])[nearest] + delta
+            base = np.array([edge.critical for edge in self.table])[nearest]
+            u[rest] = base + delta
+            if self.origin:  # a small difference: F has its own relative accuracy at u = 0
+                lost = rest[found & (np.abs(u[rest]) < 0.1 * np.abs(base)) & (z[rest] != 0.0)]
+                for _ in range(2):
+                    value, slope = self.image(u[lost])
+                    u[lost] -= (value - z[lost]) / slope
             far = rest[~found]
             u[far], status[far], steps[far] = self._complex_roots(z[far])
         m = self.transform(z, 0.0, u)
@@ -287,6 +296,8 @@ class CompositionEquation(Equation):
         k = int(np.searchsorted(edges, x))
         if k < edges.size and edges[k] == x:
             return table[k].critical
+        if x == 0.0 and self.origin and self.gap > 0.0:
+            return 0.0
         low = table[k - 1].critical if k > 0 else -math.inf
         high = table[k].critical if k < edges.size else math.inf
         reach = self.size
@@ -342,8 +353,14 @@ class CompositionEquation(Equation):
                 spread = spread / self.scale if self.kind == "covariance" else spread
             else:  # |m_H'| <= int H / |t - u|^2 <= Im m_H / Im u, or over the distance to the support
                 spread = radius / np.maximum(near - radius, 0.0) ** 2
-            if self.kind == "covariance":  # read off as (u/z) m_H
-                doubt = doubt / np.abs(1.0 - self.scale - self.scale * u * self._of_population(u))
+            if self.kind == "covariance":  # read off as (u/z) m_H, or as m_H / share
+                own, rate = np.abs(self._of_population(u)), np.abs(self._of_population(u, derivative=True))
+                share, small = self.share(u, self._of_population(u))
+                turn = self.scale * (own + np.abs(u) * rate) * radius
+                low = np.maximum(np.abs(share) - 2.0 * turn, 0.0)
+                inner = 2.0 * (rate * radius + own * turn / low) / low  # rate is doubled for what it changes nearby
+                spread = np.where(small & (radius < 0.1 * near), inner, spread)
+                doubt = doubt / np.abs(share)
             elif self.kind == "free poisson":
                 doubt = 0.0 * doubt
             bound = spread + 16.0 * _EPS * np.abs(m) + doubt

@@ -31,6 +31,8 @@ from .chunks import in_chunks
 from .dyson_edges import Disc, Support, enclosing_disc, moore_spence, search_support
 
 _TOL = 1e-14
+_EPS = float(np.finfo(float).eps)
+_ORIGIN_STEPS, _ENDLESS = 200, 300.0  # logarithm of what counts as infinite
 
 
 class VectorDyson(Equation):
@@ -243,8 +245,50 @@ class RectangularDyson(Equation):
             bound = swept.error_bound / np.abs(w)
         below = (z.imag == 0.0) & (z.real < 0.0)
         state[below] = state[below].real
-        status = np.where(zero, int(Status.SINGULAR), swept.status)
+        status = swept.status
+        if zero.any():
+            origin, error = self._at_zero
+            state[zero] = origin
+            bound = np.where(zero, error, bound)
+            status = np.where(zero, int(Status.CONVERGED if np.isfinite(error) else Status.SINGULAR), status)
         return swept._replace(state=state, status=status, error_bound=bound)
+
+    @cached_property
+    def _at_zero(self) -> tuple[Complex, float]:
+        """State at z = 0 and the error of m there; infinite on the support.
+
+        ``k_a = -h_a / z`` has its pole there, ``1/m_b = sum_a phi_a S_ab h_a`` and ``1/h_a = 1 + c sum_b psi_b S_ab
+        m_b``: a map of m that is concave and increases. It has one fixed point, or none where 0 is on the support. In
+        log m its derivative is positive with row sums below one: Newton's iteration never meets a singular matrix.
+        """
+        rows, columns = (
+            self.inner.coupling[: self.columns, self.columns :],
+            self.inner.coupling[self.columns :, : self.columns],
+        )
+        lost = (np.full(self.shape[0], complex(np.nan, np.nan)), np.inf)
+        log_m, one = np.zeros(self.columns), np.eye(self.columns)
+        with np.errstate(all="ignore"):
+            for _ in range(_ORIGIN_STEPS):
+                m = np.exp(log_m)
+                h = 1.0 / (1.0 + columns @ m)
+                new = 1.0 / (rows @ h)
+                slope = new[:, None] * ((rows * h**2) @ columns) * m  # of log T by log m
+                if not (np.isfinite(slope).all() and (np.abs(log_m) < _ENDLESS).all()):
+                    return lost
+                inverse = np.linalg.inv(one - slope)
+                step = inverse @ np.log(new / m)
+                if (np.abs(step) <= 1e-14 * np.abs(inverse).sum(axis=1)).all():
+                    break
+                log_m = log_m + step
+            else:
+                return lost
+            # the right side is a product of sums of positive terms
+            error = 2.0 * np.abs(inverse).sum(axis=1) * (np.abs(np.log(new / m)) + (8.0 + self.shape[0]) * _EPS) * m
+            if not (error < 1e-3 * m).all():
+                return lost
+        state = np.full(self.shape[0], -np.inf, dtype=np.complex128)
+        state[: self.columns] = m
+        return state, float(self.fractions @ error)
 
     @cached_property
     def disc(self) -> Disc:

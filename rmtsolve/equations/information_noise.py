@@ -13,7 +13,9 @@ With zeta = sqrt(z) the unknown ``g = zeta m1`` is the fixed point of
     T(g) = w1 m_H1(w1 w2),        w1 = zeta + kappa g,        w2 = w1 - d / zeta,
 
 a holomorphic self-map of the upper half-plane for every z off the positive axis and, at its boundary, for z > 0: so any
-fixed point with Im g > 0 is the physical one. The potential is stationary in the solution:
+fixed point with Im g > 0 is the physical one. The transform is read off as ``m1 = m_H1(w) / q``, which does not cancel
+for weak noise, and a discrete H is solved from its edges (`anchored`), which keeps the digits of w - t. The potential
+is stationary in the solution:
 
     int log(z - x) = int log(w - t) dH1 + (d/kappa) log a1 + (z/kappa) (a1 - 1) (a2 - 1).
 
@@ -23,40 +25,54 @@ X. Mestre, IEEE Trans. Inf. Theory 58 (2012) 1043 for the inverse map.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate
-from ..errors import ConvergenceError
 from ..measures.base import NO_ATOMS, Atoms, Measure
+from ..measures.discrete import Discrete
 from ..measures.transforms import companion
+from ..status import Status
 from . import lockstep
+from .anchored import Anchors, Roots, replaced
 from .base import Equation, Sweep
 from .composition import CompositionEquation
 from .composition_edges import Edge, _edge
-from .composition_law import CompositionLaw
 from .high_precision import transform_precisely
 from .information_noise_edges import critical_points
-from .solution import Solution
+from .operands import series_error, transform_doubt
+from .pole_sums import distances, resolvent_sum, unit_of
 
 Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 Index = NDArray[np.int64]
 
 _EPS = float(np.finfo(float).eps)
-_NODES = 256  # of the half contour for moments: 1.3^-512 is far below rounding
 
 
 class Solved(NamedTuple):
-    """Solved points: w, ``a1 = 1/q`` and what the iteration said."""
+    """Solved points: w, ``m_H1(w)``, q, F'(w) and what the iteration said."""
 
     w: Complex
-    a: Complex
+    inner: Complex
+    q: Complex
+    slope: Complex
     status: Index
     n_steps: Index
+    residual: Real
+    radius: Real  # length of Newton's next step in w
+    roots: Roots | None = None  # for a discrete H, in the unit of the equation
+
+    @property
+    def m(self) -> Complex:
+        """Transform of the solved side; its imaginary part keeps the digits of Im m_H1."""
+        with np.errstate(divide="ignore", invalid="ignore"):  # infinite at a hard edge
+            m = np.asarray(self.inner / self.q)
+            m.imag = self.inner.imag / np.abs(self.q) ** 2
+        return m
 
 
 class InformationNoiseEquation(CompositionEquation):
@@ -84,10 +100,11 @@ class InformationNoiseEquation(CompositionEquation):
         self.kind, self.origin = "information plus noise", False
         self.noise, self.ratio, self.scale = noise, ratio, ratio
         self.flipped = ratio > 1.0
-        self.population = companion(population, ratio) if self.flipped else population
+        self.population = _twin(population, ratio) if self.flipped else population
         variance = noise * noise
         self.kappa = variance if self.flipped else variance * ratio
         self.drift = variance * abs(1.0 - ratio)
+        self.unit = unit_of(self.size)
 
     # ------------------------------------------------------------------ the map, for the generic methods
     def _inner(self, w: Any) -> Any:
@@ -132,11 +149,21 @@ class InformationNoiseEquation(CompositionEquation):
         return np.asarray(1j / np.sqrt(np.abs(z) + self.size), dtype=np.complex128)
 
     def _readout_of(self, z: Any, g: Any) -> Any:
-        return self._outward(z, g / self._root_of(z))
+        if z.dtype == object:
+            return self._outward(z, g / self._root_of(z))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            m1 = np.asarray(g / self._root_of(z))
+        zero = z == 0.0
+        if zero.any():  # g is 0 there, whatever m
+            m1[zero] = self.solve_points(z[zero]).m
+        return self._outward(z, m1)
 
     def _outward(self, z: Any, m1: Any) -> Any:
-        """The transform of S from that of the solved side."""
-        return (m1 + (1.0 - self.ratio) / z) / self.ratio if self.flipped else m1
+        """The transform of S from that of the solved side; infinite at its atom."""
+        if not self.flipped:
+            return m1
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (m1 + (1.0 - self.ratio) / z) / self.ratio
 
     # ------------------------------------------------------------------ the inverse map
     def image(self, u: Complex) -> tuple[Complex, Complex]:
@@ -153,6 +180,19 @@ class InformationNoiseEquation(CompositionEquation):
         return float(np.max(np.abs(ends))) + self.kappa + self.drift
 
     @cached_property
+    def anchors(self) -> Anchors | None:
+        """The edges of a discrete H, in the unit of the equation."""
+        if self.population.edges.size:
+            return None
+        from .._kernels.anchored_edges import NOISE
+
+        (at, mass), unit = self.population.atoms, self.unit
+        critical, hard = self._critical
+        flags = [hard and i == 0 for i in range(len(critical))]
+        parameters = np.array([self.kappa, self.drift]) / unit
+        return Anchors(NOISE, at / unit, mass, parameters, [w / unit for w in critical], flags)
+
+    @cached_property
     def pins(self) -> Real:
         """The w where q = 0, if that is a hard edge: for c = 1 when it is negative."""
         critical, hard = self._critical
@@ -165,6 +205,9 @@ class InformationNoiseEquation(CompositionEquation):
     @cached_property
     def table(self) -> list[Edge]:
         """Edges from left to right."""
+        if self.anchors is not None:
+            pairs = zip(self.unit * self.anchors.critical, self.unit * self.anchors.edges, strict=True)
+            return [Edge(float(w), float(e), np.empty(0), 1.0, 0.0) for w, e in pairs]
         edges = [_edge(self, w, self.walls) for w in self._critical[0]]
         if self._critical[1]:
             edges[0] = edges[0]._replace(location=0.0)
@@ -174,179 +217,173 @@ class InformationNoiseEquation(CompositionEquation):
         """The zeros that n < p leaves; noise fills everything else."""
         return Atoms(np.zeros(1), np.array([1.0 - 1.0 / self.ratio])) if self.flipped else NO_ATOMS
 
+    def rate(self, solved: Solved) -> Complex:
+        """``m_H1'(w)``."""
+        if solved.roots is None:
+            return self.population._stieltjes_derivative(solved.w)
+        assert self.anchors is not None
+        where = (solved.roots.base, solved.roots.delta)
+        return resolvent_sum(*where, self.anchors.poles, self.anchors.weights, 2) / self.unit / self.unit
+
     # ------------------------------------------------------------------ solving
     def solve_points(self, z: Complex) -> Solved:
-        """w and 1/q at points with Im z >= 0; at real z of a bulk the boundary values from above."""
-        w, a = np.empty(z.size, dtype=np.complex128), np.empty(z.size, dtype=np.complex128)
+        """Points with Im z >= 0; at real z of a bulk the boundary values from above."""
+        if self.anchors is not None:
+            return self.solve_offsets(*self.anchors.locate(z / self.unit))
+        w = np.empty(z.size, dtype=np.complex128)
         status, steps = np.zeros(z.size, dtype=np.int64), np.zeros(z.size, dtype=np.int64)
         edges = self.find_edges()
         position = np.searchsorted(edges, z.real)
         outside = (z.imag == 0.0) & ((position % 2 == 0) | np.isin(z.real, edges))
         for i in np.flatnonzero(outside):
             w[i] = self._real_root(float(z.real[i]))
-        with np.errstate(all="ignore"):
-            a[outside] = 1.0 / (1.0 - self.kappa * self._inner(w[outside]))
         rest = np.flatnonzero(~outside)
         if rest.size:
             nearest = np.clip(np.searchsorted(0.5 * (edges[1:] + edges[:-1]), z.real[rest]), 0, edges.size - 1)
             delta, found = self.near_edge(nearest, z[rest] - edges[nearest])
             w[rest] = np.array([edge.critical for edge in self.table])[nearest] + delta
-            a[rest] = self.inverse(z[rest], w[rest])
             far = rest[~found]
             if far.size:
-                w[far], a[far], status[far], steps[far] = self.solve_upper(z[far])
-        return Solved(w, a, status, steps)
+                w[far], status[far], steps[far] = self._iterated(z[far])
+        return self._read_off(z, w, status, steps)
 
-    def solve_upper(self, z: Complex) -> Solved:
-        """The same by iteration of T alone; real z must be in a bulk."""
+    def solve_offsets(self, index: Index, y: Complex) -> Solved:
+        """The same for a discrete H at ``edges[index] + y``, both in the unit of the equation."""
+        anchors, unit = self.anchors, self.unit
+        assert anchors is not None
+        roots = anchors.solve(index, y)
+        solved = self._at(roots)
+        z = (anchors.edges[index] + y) * unit
+        wrong = np.flatnonzero(~anchors.outside(index, y) & ((roots.status != 0) | ~self._physical(z, solved)))
+        if wrong.size:
+            start, _, steps = self._iterated(z[wrong])
+            other = anchors.solve(index[wrong], y[wrong], start / unit)
+            roots = replaced(roots, wrong, other._replace(n_steps=other.n_steps + steps))
+            solved = self._at(roots)
+            fine = self._physical(z, solved)[wrong]
+            roots.status[wrong[(roots.status[wrong] == 0) & ~fine]] = int(Status.WRONG_BRANCH)
+        return solved
+
+    def _at(self, roots: Roots) -> Solved:
+        """What belongs to roots w."""
+        anchors, unit = self.anchors, self.unit
+        assert anchors is not None
+        kappa, level = self.kappa / unit, anchors.level[roots.edge]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inner = -resolvent_sum(roots.base, roots.delta, anchors.poles, anchors.weights, 1)
+        # 1 - kappa m_H, or from the critical point where that is small
+        small = np.abs(1.0 - kappa * level) + kappa * np.abs(roots.rise) < 1.0 + kappa * np.abs(inner)
+        first = np.where(small, self._share_at_edges[roots.edge] - kappa * roots.rise.real, 1.0 - kappa * inner.real)
+        q = first - 1j * (kappa * inner.imag)
+        own = (roots.status, roots.n_steps, roots.residual, roots.radius * unit)
+        return Solved((roots.base + roots.delta) * unit, inner / unit, q, roots.slope, *own, roots)
+
+    @cached_property
+    def _share_at_edges(self) -> Real:
+        """q at the critical points."""
+        from .._kernels.anchored_edges import B_E
+
+        assert self.anchors is not None
+        return np.array(self.anchors.rows[:, B_E])
+
+    def _physical(self, z: Complex, solved: Solved) -> NDArray[np.bool_]:
+        m = solved.m
+        return np.asarray((solved.w.imag > 0.0) & ((self._root_of(z) * m).imag > 0.0))
+
+    def _iterated(self, z: Complex) -> tuple[Complex, Index, Index]:
+        """w by iteration of T alone; real z must be in a bulk."""
         points = lockstep.solve_upper(lambda rows, g: self._image(z[rows], g), self._begin(z))
         one, two = self._arms(z, points.v)
-        return Solved(one * two, one / self._root_of(z), points.status, points.n_steps)
+        return one * two, points.status, points.n_steps
 
-    def inverse(self, z: Complex, w: Complex) -> Complex:
-        """1/q; at d = 0 from ``z = w q^2``, which does not cancel where q vanishes."""
+    def _read_off(self, z: Complex, w: Complex, status: Index, steps: Index) -> Solved:
+        """What belongs to points w of an H that is not discrete."""
         with np.errstate(all="ignore"):
-            if self.drift == 0.0:
-                root = np.sqrt(w / z)
-                return np.where(root.imag < 0.0, -root, root)
-            return np.asarray(1.0 / (1.0 - self.kappa * self._inner(w)))
+            inner = self._inner(w)
+            q = 1.0 - self.kappa * inner
+            if self.drift == 0.0:  # z = w q^2, which does not cancel where q vanishes
+                root = np.sqrt(z / w)
+                q = np.where((root / q).real < 0.0, -root, root)
+                inner = np.where(np.abs(q) < 0.5, (1.0 - q) / self.kappa, inner)
+            value, slope = self.image(w)
+            rest = np.abs(value - z)
+            reach = np.abs(q) + self.kappa / self._clearance(w)
+            rounding = 8.0 * _EPS * reach * (np.abs(w) * np.abs(q) + self.drift)
+            radius = (rest + rounding) / np.abs(slope) + _EPS * np.abs(w)
+            return Solved(w, inner, q, slope, status, steps, rest / np.maximum(np.abs(z), _EPS * self.size), radius)
+
+    def _clearance(self, w: Complex) -> Real:
+        """Distance of w to the singular points of F."""
+        near = np.full(w.size, np.inf)
+        for left, right in self.walls:
+            near = np.minimum(near, np.hypot(np.maximum(np.maximum(left - w.real, w.real - right), 0.0), w.imag))
+        return near
 
     def sweep(self, z: Complex, start: Complex | None = None) -> Sweep:
         """Solve all points, with error bounds."""
         solved = self.solve_points(z)
-        state = (solved.a - 1.0) / self.kappa * self._root_of(z)
-        residual, bound = self._certificate(z, solved.w, solved.a)
-        return Sweep(state, solved.status, solved.n_steps, residual, np.where(solved.status == 0, bound, np.nan))
+        m = solved.m
+        status = np.where((solved.status == 0) & ~np.isfinite(m), int(Status.SINGULAR), solved.status)
+        bound = np.where(status == 0, self._bound(z, solved, m), np.nan)
+        return Sweep(m * self._root_of(z), status, solved.n_steps, solved.residual, bound)
 
-    def _certificate(self, z: Complex, u: Complex, m: Complex) -> tuple[Real, Real]:
-        """Relative residual, and a bound on the error of the transform by Smale's alpha test for F; `m` is 1/q here.
+    def _bound(self, z: Complex, solved: Solved, m: Complex) -> Real:
+        """Bound on the error of the transform by Smale's alpha test for F.
 
-        ``|q^(k)/k!| <= kappa M / near^(k-1)``, M the mass of ``1/|t - w|^2`` and `near` the distance to the walls, and
+        ``|q^(k)/k!| <= kappa M / near^(k-1)``, M the mass of ``1/|t - w|^2`` and `near` the distance to the poles, and
         so ``|F^(k)/k!| <= A k / near^(k-1)`` with the A below.
         """
         with np.errstate(all="ignore"):
-            value, slope = self.image(u)
-            rest, steep, q = np.abs(value - z), np.abs(slope), np.abs(1.0 / m)
-            inner, rate = self._inner(u), self.population._stieltjes_derivative(u)
-            near = np.full(u.size, np.inf)
-            for left, right in self.walls:
-                near = np.minimum(near, np.hypot(np.maximum(np.maximum(left - u.real, u.real - right), 0.0), u.imag))
-            spread = self.kappa * np.where(u.imag > 0.0, inner.imag / u.imag, np.abs(rate))
-            rounding = 8.0 * _EPS * (q + self.kappa / near) * (np.abs(u) * q + self.drift)
-            mixed = 2.0 * q * spread + near * spread**2
-            growth = (np.abs(u) + near) * mixed + self.drift * spread
-            beta = (rest + rounding) / steep
-            gamma = 2.0 * np.maximum(1.0, growth / steep) / near
-            radius = np.where(beta * gamma < 0.157, 2.0 * beta, np.nan)
-            change = spread * radius / np.maximum(1.0 - radius / near, 0.0) + 4.0 * _EPS * (1.0 + self.kappa / near)
-            bound = change / (self.kappa * q * np.maximum(q - change, 0.0))
-            bound = bound / self.ratio if self.flipped else bound
-            return np.asarray(rest / np.maximum(np.abs(z), 1e-300)), np.where(np.isfinite(bound), bound, np.nan)
+            w, q, kappa = solved.w, np.abs(solved.q), self.kappa
+            if solved.roots is not None:
+                first, second, near = (
+                    part / self.unit**k for k, part in zip((1, 2, -1), self._sizes(solved), strict=True)
+                )
+                reading = (8.0 + self.population.atoms.weights.size) * _EPS * first
+                level = kappa * np.abs(solved.roots.rise) / self.unit
+                share = _EPS * np.minimum(
+                    1.0 + kappa * first, np.abs(self._share_at_edges[solved.roots.edge]) + 4.0 * level
+                )
+                radius = solved.radius + 2.0 * _EPS * np.abs(solved.roots.delta) * self.unit
+            else:
+                near = self._clearance(w)
+                rate = np.abs(self.population._stieltjes_derivative(w))
+                second = np.where(w.imag > 0.0, solved.inner.imag / w.imag, rate)
+                doubt = transform_doubt(self.population.support, series_error(self.population), w)
+                reading = 8.0 * _EPS * np.abs(solved.inner) + doubt
+                share, radius = 4.0 * _EPS + kappa * reading, solved.radius
+            # kappa and d are products of what was given, rounded
+            given = 2.0 * np.abs(w) * q * kappa * np.abs(solved.inner)
+            given += self.drift * (q + kappa * np.abs(solved.inner))
+            radius = radius + 3.0 * _EPS * given / np.abs(solved.slope)
+            spread = kappa * second
+            growth = (np.abs(w) + near) * (2.0 * q * spread + near * spread**2) + self.drift * spread
+            gamma = 2.0 * np.maximum(1.0, growth / np.abs(solved.slope)) / near
+            radius = np.where(radius * gamma < 0.157, 2.0 * radius, np.nan)
+            change = second * radius / np.maximum(1.0 - radius / near, 0.0) ** 2
+            bound = change / (q * np.maximum(q - kappa * change, 0.0)) + reading / q + 8.0 * np.abs(m) * share / q
+            if self.flipped:
+                bound = bound / self.ratio + 4.0 * _EPS * (1.0 - 1.0 / self.ratio) / np.abs(z)
+            return np.where(np.isfinite(bound), bound, np.nan)
+
+    def _sizes(self, solved: Solved) -> tuple[Real, Real, Real]:
+        """Means of ``1/|t - w|`` and ``1/|t - w|^2`` under a discrete H, and the least ``|t - w|``; in units."""
+        assert solved.roots is not None and self.anchors is not None
+        roots, mass = solved.roots, self.anchors.weights
+        first, second, near = np.empty(roots.base.size), np.empty(roots.base.size), np.empty(roots.base.size)
+        for part, real in distances(roots.base, roots.delta, self.anchors.poles):
+            far = np.hypot(real, roots.delta.imag[part, None])
+            first[part], second[part], near[part] = (1.0 / far) @ mass, far**-2.0 @ mass, far.min(axis=1)
+        return first, second, near
 
 
-class InformationNoiseLaw(CompositionLaw):
-    """The law of an `InformationNoiseEquation`.
-
-    Parameters
-    ----------
-    equation : InformationNoiseEquation
-        The equation.
-    title : str
-        How the law prints itself.
-    """
-
-    equation: InformationNoiseEquation
-
-    def __init__(self, equation: InformationNoiseEquation, title: str = "") -> None:
-        super().__init__(equation, title)
-        self._factor = 1.0 / equation.ratio if equation.flipped else 1.0
-
-    @cached_property
-    def masses(self) -> Real:
-        """Mass of each bulk: that of H1 between its critical points."""
-        equation = self.equation
-        ends = np.array([edge.critical for edge in equation.table]).reshape(-1, 2)
-        share = equation.population._cdf(ends[:, 1]) - equation.population._cdf(ends[:, 0])
-        return _validate.read_only(np.asarray(self._factor * share))
-
-    @cached_property
-    def _point_masses(self) -> Atoms:
-        at, mass = self.equation.find_atoms()
-        return Atoms(_validate.read_only(at), _validate.read_only(mass))
-
-    def _solved(self, z: Complex) -> Solved:
-        return self._accepted(z, self.equation.solve_points(z))
-
-    def _accepted(self, z: Complex, solved: Solved) -> Solved:
-        if solved.status.any():
-            m = self.equation._outward(z, (solved.a - 1.0) / self.equation.kappa)
-            nan = np.full(z.size, np.nan)
-            raise ConvergenceError(
-                Solution(self.equation, z, m, solved.w, solved.status, solved.n_steps, nan, nan, "Newton"), self.title
-            )
-        return solved
-
-    def _stieltjes(self, z: Complex) -> Complex:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(self.equation._outward(z, (self._solved(z).a - 1.0) / self.equation.kappa))
-
-    def _stieltjes_derivative(self, z: Complex) -> Complex:
-        """``m'(z)``, from ``dw/dz = 1 / F'(w)`` and ``a = 1/q``."""
-        equation, solved = self.equation, self._solved(z)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            own = solved.a**2 * equation.population._stieltjes_derivative(solved.w) / equation.image(solved.w)[1]
-            return np.asarray((own - (1.0 - equation.ratio) / z**2) / equation.ratio if equation.flipped else own)
-
-    def _intensity(self, index: Index, offset: Real) -> Real:
-        """Density at ``edges[index] + offset``."""
-        equation = self.equation
-        z = (self.edges[index] + offset).astype(np.complex128)
-        delta, found = equation.near_edge(index, offset.astype(np.complex128))
-        w = np.array([edge.critical for edge in equation.table])[index] + delta
-        height = np.empty(offset.size)
-        a = equation.inverse(z[found], w[found])
-        hard = equation.drift == 0.0
-        height[found] = a.imag if hard else np.abs(a) ** 2 * equation.kappa * equation._inner(w[found]).imag
-        if not found.all():
-            height[~found] = self._accepted(z[~found], equation.solve_upper(z[~found])).a.imag
-        return np.asarray(height * (self._factor / (np.pi * equation.kappa)))
-
-    def _moment(self, k: int) -> float:
-        """Contour integral in the w-plane, where ``m1 dz = m_H1(w) F'(w)/q dw`` is explicit."""
-        equation = self.equation
-        left, right = equation.table[0].critical, max(equation.table[-1].critical, 0.0)
-        turn = np.exp(1j * np.pi * (np.arange(_NODES) + 0.5) / _NODES)  # the upper half, by symmetry
-        arm = 0.65 * (right - left) * turn
-        w = 0.5 * (left + right) + arm
-        value, slope = equation.image(w)
-        m = equation._inner(w)
-        inside = -float(np.mean((value**k * slope * m / (1.0 - equation.kappa * m) * arm).real))
-        return inside / equation.ratio if equation.flipped else inside
-
-    def _cdf(self, x: Real) -> Real:
-        """In closed form from the potential, where that of H is known; else by quadrature."""
-        edges, masses = self.edges, self.masses
-        inside = self._in_bulk(x) & ~np.isin(x, edges)
-        value = np.concatenate([[0.0], np.cumsum(np.append(masses, 0.0))])[np.searchsorted(edges, x, side="right") // 2]
-        if inside.any():
-            above = self._above(x[inside])
-            if above is None:
-                return super()._cdf(x)
-            value[inside] = self._factor * (1.0 - above)
-        for location, mass in zip(*self.atoms, strict=True):
-            value = value + np.where(x >= location, mass, 0.0)
-        return np.asarray(np.clip(value, 0.0, 1.0))
-
-    def _above(self, x: Real) -> Real | None:
-        """Mass of the solved side right of x, at points inside bulks."""
-        from .sides import Side
-
-        equation, z = self.equation, x.astype(np.complex128)
-        solved = self._solved(z)
-        inner = Side(equation.population, "sum").potential(solved.w)
-        if inner is None:
-            return None
-        other = solved.a - equation.drift / z
-        total = inner + equation.drift / equation.kappa * np.log(solved.a)
-        total = total + z / equation.kappa * (solved.a - 1.0) * (other - 1.0)
-        return np.asarray(total.imag / np.pi)
+def _twin(population: Measure, ratio: float) -> Measure:
+    """Law of ``R R^T / n`` from that of ``R^T R / n``, ratio > 1; its atom at zero is what the others leave."""
+    if population.edges.size:
+        return companion(population, ratio)
+    at, mass = population.atoms
+    moved = ratio * mass[at != 0.0]
+    left = float(1 - Fraction(ratio) * sum(map(Fraction, mass[at != 0.0].tolist())))
+    if left <= 8.0 * _EPS:
+        return Discrete(at[at != 0.0], moved / np.sum(moved))
+    return Discrete(np.append(at[at != 0.0], 0.0), np.append(moved, left))

@@ -31,10 +31,11 @@ def critical_points(equation: InformationNoiseEquation) -> tuple[list[float], bo
     """Critical points from left to right, and whether the first is a hard edge at q = 0."""
     walls = equation.walls
 
+    def rates(w: Real) -> Real:
+        return _rates(equation, w)
+
     def slope(w: float) -> float:
-        """F'; minus infinity at a singular point."""
-        value = float(equation.image(np.array([w], dtype=np.complex128))[1][0].real)
-        return value if np.isfinite(value) else -np.inf
+        return float(rates(np.array([w]))[0])
 
     def share(w: float) -> float:
         """q."""
@@ -43,12 +44,21 @@ def critical_points(equation: InformationNoiseEquation) -> tuple[list[float], bo
 
     start = _zero_of_share(share, -np.inf, walls[0][0], equation.size)
     hard = equation.drift == 0.0 and start <= 0.0 and start < walls[0][0]
-    first = start if hard else _outwards(slope, start, -1.0, equation.size)
+    first = start if hard else outwards(slope, start, -1.0, equation.size)
     found = [first]
     for (_, left), (right, _) in itertools.pairwise(walls):
-        found.extend(_inside(equation, slope, left, _zero_of_share(share, left, right, equation.size)))
-    found.append(_outwards(slope, walls[-1][1], 1.0, equation.size))
+        found.extend(inside_gap(rates, left, _zero_of_share(share, left, right, equation.size)))
+    found.append(outwards(slope, walls[-1][1], 1.0, equation.size))
     return found, hard
+
+
+def _rates(equation: InformationNoiseEquation, w: Real) -> Real:
+    """F' at real points, but negative where q is; minus infinity at singular points."""
+    value, rate = equation.image(w.astype(np.complex128))
+    # z = q (w q + d), and rounding makes F' positive where q is a rounding error
+    share = 1.0 - equation.kappa * equation._inner(w.astype(np.complex128)).real
+    slope = np.where(share > 0.0, rate.real, -np.abs(rate.real))
+    return np.asarray(np.where(np.isfinite(value) & np.isfinite(slope), slope, -np.inf))
 
 
 def _zero_of_share(share: Callable[[float], float], left: float, right: float, size: float) -> float:
@@ -61,47 +71,59 @@ def _zero_of_share(share: Callable[[float], float], left: float, right: float, s
         low = right - 2.0 * (right - low)
     if not share(low) > 0.0:
         return left
-    return _bisect(share, high, low)
+    return bisect(share, high, low)
 
 
-def _outwards(slope: Callable[[float], float], end: float, side: float, size: float) -> float:
+def outwards(slope: Callable[[float], float], end: float, side: float, size: float) -> float:
     """The critical point left (side -1) or right (side 1) of a point beyond which F' becomes positive."""
-    step = 4.0 * _EPS * max(abs(end), 1e-3 * size)
+    step = max(4.0 * _EPS * abs(end), 1e-60 * size)
     if slope(end + side * step) >= 0.0:
         return end
     for _ in range(_DOUBLINGS):
         far = 4.0 * step
         if slope(end + side * far) > 0.0:
-            return _bisect(slope, end + side * step, end + side * far)
+            return end + side * bisect(lambda s: slope(end + side * s), step, far)
         step = far
     return end
 
 
-def _inside(
-    equation: InformationNoiseEquation, slope: Callable[[float], float], left: float, right: float
-) -> list[float]:
-    """The two critical points between a wall and the zero of q right of it, or none."""
+def _back_to(slope: Callable[[float], float], end: float, inside: float) -> float:
+    """The critical point between an end where F' < 0 and a point where F' > 0, next to the end."""
+    side, far = np.copysign(1.0, inside - end), abs(inside - end)
+    while True:
+        step = 0.25 * far
+        if end + side * step == end or step < 1e-300:
+            return end
+        if slope(end + side * step) <= 0.0:
+            return end + float(side * bisect(lambda s: slope(end + side * s), step, far))
+        far = step
+
+
+def inside_gap(rates: Callable[[Real], Real], left: float, right: float) -> list[float]:
+    """The two critical points in an interval at whose ends F decreases, or none; `rates` is F' at an array."""
+
+    def slope(w: float) -> float:
+        return float(rates(np.array([w]))[0])
+
     width = right - left
     if width <= 8.0 * _EPS * max(abs(left), abs(right)):
         return []
     grid = np.unique(left + width * _GRID)
     grid = grid[(grid > left) & (grid < right)]
     for _ in range(_ROUNDS):
-        rate = equation.image(grid.astype(np.complex128))[1].real
-        rate = np.where(np.isfinite(rate), rate, -np.inf)
+        rate = rates(grid)
         positive = np.flatnonzero(rate > 0.0)
         if positive.size:
-            low = grid[positive[0] - 1] if positive[0] > 0 else left
-            high = grid[positive[-1] + 1] if positive[-1] + 1 < grid.size else right
-            first = low if positive[0] == 0 else _bisect(slope, float(low), float(grid[positive[0]]))
-            last = high if positive[-1] + 1 == grid.size else _bisect(slope, float(high), float(grid[positive[-1]]))
-            return [float(first), float(last)]
+            first, last = float(grid[positive[0]]), float(grid[positive[-1]])
+            low = _back_to(slope, left if positive[0] == 0 else float(grid[positive[0] - 1]), first)
+            high = right if positive[-1] + 1 == grid.size else float(grid[positive[-1] + 1])
+            return [low, _back_to(slope, high, last)]
         best = int(np.argmax(rate))
         grid = np.linspace(grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)], 65)
     return []
 
 
-def _bisect(function: Callable[[float], float], low: float, high: float) -> float:
+def bisect(function: Callable[[float], float], low: float, high: float) -> float:
     """Zero between a point where the function is negative and one where it is positive."""
     from scipy.optimize import brentq
 

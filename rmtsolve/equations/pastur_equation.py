@@ -27,6 +27,7 @@ Complex = NDArray[np.complex128]
 Index = NDArray[np.int64]
 
 _EPS = float(np.finfo(float).eps)
+_LOST = 1e-8  # |u| of the size of its terms: u/z has lost more than half of its digits
 
 
 class Table(NamedTuple):
@@ -87,7 +88,9 @@ class PasturEquation(Equation):
         self.poles = np.ascontiguousarray(poles, dtype=np.float64)
         self.coefficients = np.ascontiguousarray(coefficients, dtype=np.float64)
         self.origin = kind in ("covariance", "free poisson")
-        self.gap = _gap(scale, self.coefficients) if self.origin else math.nan
+        self.gap = _gap(scale, self._zero_mass) if self.origin else math.nan
+        missing = 1 - Fraction(self._zero_mass) - sum(map(Fraction, self.coefficients.tolist()))
+        self.defect = float(abs(missing))  # of the weights, which sum to one to rounding only
         self.shift = scale * math.fsum(self.coefficients * self.poles) if self.origin else shift
         reach = float(np.max(np.abs(population.locations)))
         self.unit = unit_of(max(reach, math.sqrt(scale)) if kind == "deformed wigner" else reach)
@@ -151,21 +154,21 @@ class PasturEquation(Equation):
         return slope
 
     def _near_zero(self, z: Complex, base: Real | float, delta: Complex) -> tuple[NDArray[np.bool_], Complex]:
-        """Where u is a small difference or 0 so that 1/share is better than u/z, and share = 1 + c sum h t / (u - t).
+        """Where u is a small difference or 0 so that 1/share is better than u/z, and share = F(u)/u there.
 
-        1/share loses ``1/|share| = |u/z|``, the quotient u/z itself ``|base/u|``.
+        With t/(u - t) = u/(u - t) - 1 it is ``gap + c u sum h / (u - t)``, which does not cancel at u = 0. 1/share
+        loses ``1/|share| = |u/z|``, the quotient u/z ``|base/u|``; where u is mere rounding, as at z = 0, it is lost.
         """
         u = base + delta
         small = np.zeros(u.size, dtype=bool)
         if self.gap > 0.0:
-            small = (np.abs(base) / self.unit) * (np.abs(z) / self.unit) > (np.abs(u) / self.unit) ** 2
-            small |= u == 0.0
+            near, length = np.abs(base) / self.unit, np.abs(u) / self.unit
+            small = (near * (np.abs(z) / self.unit) > length**2) | (length <= _LOST * near)
         share = np.ones(u.size, dtype=np.complex128)
         if small.any():
             where = np.broadcast_to(base, u.shape)[small]
-            share[small] += self.scale * resolvent_sum(
-                where, delta[small], self.poles, self.coefficients * self.poles, 1
-            )
+            own = resolvent_sum(where, delta[small], self.poles, self.coefficients, 1)
+            share[small] = self.gap + self.scale * u[small] * own
         return small, share
 
     @property
@@ -363,16 +366,17 @@ class PasturEquation(Equation):
                 if small.any():
                     low = np.maximum(np.abs(share) - self.scale * turn * radius, 0.0)
                     near = radius * (steep / low + total * self.scale * turn / low**2)
-                    near += rounding * (1.0 + self.scale * turn * size + np.abs(share)) * total / low**2
+                    near += self.scale * self.defect * total / low**2
+                    near += rounding * (self.gap + self.scale * total * size + np.abs(share)) * total / low**2
                     near = near * self.scale * self.factor + rounding * np.abs(m)
                     error = np.where(small, near, error)
             error = error / unit
         return np.asarray(np.where(np.isfinite(error), error, np.nan))
 
 
-def _gap(scale: float, coefficients: Real) -> float:
-    """``1 - c (1 - h0)``, exactly zero when the rounding of the weights cannot tell."""
-    exact = 1 - Fraction(scale) * Fraction(math.fsum(coefficients))
+def _gap(scale: float, empty: float) -> float:
+    """``1 - c (1 - h0)``, h0 the mass of H at 0; exactly zero when the rounding of the weights cannot tell."""
+    exact = 1 - Fraction(scale) * (1 - Fraction(empty))
     return 0.0 if abs(exact) <= 4 * _EPS else float(exact)
 
 

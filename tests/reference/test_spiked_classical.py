@@ -105,16 +105,18 @@ def test_white_limits_are_the_named_laws():
 
 
 def test_general_code_of_the_f_matrix_against_wachter_and_jacobi():
-    """The composed law, and not the shortcut, for a population that is nearly white and one that is scaled."""
-    from rmtsolve.equations.pastur_law import law_of
+    """The law of the equation, and not the shortcut."""
+    from rmtsolve.equations.two_samples_law import TwoSamplesLaw
 
     for c1, c2 in ((0.5, 0.2), (2.0, 0.4)):
-        composed = law_of(rmt.FMatrix([1], c1, c2).equation(), "composed")
+        composed = TwoSamplesLaw(rmt.FMatrix([1], c1, c2).equation(), "composed")
         named = rmt.Wachter(c1, c2)
         x = named.edges[0] + np.array([0.01, 0.3, 0.9]) * (named.edges[1] - named.edges[0])
         np.testing.assert_allclose(composed.density(x), named.density(x), rtol=1e-11)
         np.testing.assert_allclose(composed.edges, named.edges, rtol=1e-11)
-    # A (A + B)^-1 by both of its routes, ratio2 < 1: through F and through the reciprocal of F
+        image = TwoSamplesLaw(rmt.Manova([1], c1, c2).equation(), "composed")
+        np.testing.assert_allclose(image.edges, rmt.Jacobi(c1, c2).edges, rtol=1e-13)
+    # A (A + B)^-1 from both sides
     one = rmt.Manova([1, 4], 0.5, 0.25).law()
     two = rmt.Manova([0.25, 1], 0.25, 0.5).law().scaled(-1.0).shifted(1.0)
     x = np.array([0.3, 0.6, 0.8])
