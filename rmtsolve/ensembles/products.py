@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _validate
-from ..equations.products import WishartProductEquation, WishartProductLaw
+from ..equations.products import WishartProductEquation
+from ..equations.products_law import WishartProductLaw
 from .base import Ensemble
 
 Real = NDArray[np.float64]
@@ -54,7 +55,7 @@ class WishartProduct(Ensemble):
         object.__setattr__(self, "ratios", tuple(float(c) for c in values))
 
     def equation(self) -> WishartProductEquation:
-        """The self-consistent equation, with state ``u = -1/(1 + z m)``."""
+        """The self-consistent equation, with state ``-1/(1 + z m) + max(1, c_i)``."""
         return WishartProductEquation(np.array(self.ratios))
 
     def law(self) -> WishartProductLaw:

@@ -254,7 +254,8 @@ class InformationNoiseEquation(CompositionEquation):
         roots = anchors.solve(index, y)
         solved = self._at(roots)
         z = (anchors.edges[index] + y) * unit
-        wrong = np.flatnonzero(~anchors.outside(index, y) & ((roots.status != 0) | ~self._physical(z, solved)))
+        bulk = ~anchors.outside(index, y) & (y != 0.0)  # at an edge itself the root is real
+        wrong = np.flatnonzero(bulk & ((roots.status != 0) | ~self._physical(z, solved)))
         if wrong.size:
             start, _, steps = self._iterated(z[wrong])
             other = anchors.solve(index[wrong], y[wrong], start / unit)
@@ -287,8 +288,8 @@ class InformationNoiseEquation(CompositionEquation):
         return np.array(self.anchors.rows[:, B_E])
 
     def _physical(self, z: Complex, solved: Solved) -> NDArray[np.bool_]:
-        m = solved.m
-        return np.asarray((solved.w.imag > 0.0) & ((self._root_of(z) * m).imag > 0.0))
+        with np.errstate(invalid="ignore"):  # at a hard edge
+            return np.asarray((solved.w.imag > 0.0) & ((self._root_of(z) * solved.m).imag > 0.0))
 
     def _iterated(self, z: Complex) -> tuple[Complex, Index, Index]:
         """w by iteration of T alone; real z must be in a bulk."""
@@ -325,7 +326,8 @@ class InformationNoiseEquation(CompositionEquation):
         m = solved.m
         status = np.where((solved.status == 0) & ~np.isfinite(m), int(Status.SINGULAR), solved.status)
         bound = np.where(status == 0, self._bound(z, solved, m), np.nan)
-        return Sweep(m * self._root_of(z), status, solved.n_steps, solved.residual, bound)
+        with np.errstate(invalid="ignore"):  # 0 inf at a hard edge
+            return Sweep(m * self._root_of(z), status, solved.n_steps, solved.residual, bound)
 
     def _bound(self, z: Complex, solved: Solved, m: Complex) -> Real:
         """Bound on the error of the transform by Smale's alpha test for F.
