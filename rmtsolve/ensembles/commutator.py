@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..equations.commutator import CommutatorEquation
 from ..equations.commutator_law import CommutatorLaw
 from ..equations.even import SymmetricRoot, is_even, square_of
 from ..equations.pastur import free_poisson_equation
 from ..equations.pastur_law import law_of
+from ..equations.projections import ProjectionsLaw
 from ..measures.base import Measure
 from ..measures.discrete import Discrete
 from .free import Law, _is_point, _law, free_add, free_multiply, free_power
@@ -17,8 +20,10 @@ _CRITICAL = 1e-9  # distance of a mass from 1/2 at which the edges of the even r
 def free_commutator(mu: Law, nu: Law) -> Measure:
     """Law of ``i (A B - B A)`` for free A and B with laws mu and nu.
 
-    It depends on the even free cumulants only. If B takes two values with equal weights, half their distance times
-    ``A - A'`` has the law, A' a free copy of A. For laws that are even up to a shift, ``A B`` is R-diagonal, and the
+    It depends on the even free cumulants only. If A and B take two values each, they are projections P, Q but for a
+    shift and a scale, and ``(i (P Q - Q P))^2`` is ``x (1 - x)`` for the eigenvalues x of P Q P, twice for each that is
+    neither 0 nor 1. If only B takes two values, with equal weights, half their distance times ``A - A'`` has the law,
+    A' a free copy of A. For laws that are even up to a shift, ``A B`` is R-diagonal, and the
     commutator has the law ``tau boxplus tau`` where tau is the even law with ``tau^2 = mu^2 boxtimes nu^2`` (the laws
     of the squares). Free Poisson laws are replaced by the even compound free Poisson laws with the same even
     cumulants. For any other pair five equations are solved (`CommutatorEquation`). The atom at 0 has the mass
@@ -42,7 +47,8 @@ def free_commutator(mu: Law, nu: Law) -> Measure:
 
     References
     ----------
-    A. Nica, R. Speicher, Duke Math. J. 92 (1998) 553.
+    A. Nica, R. Speicher, Duke Math. J. 92 (1998) 553; for projections P. R. Halmos, Two subspaces, Trans. Amer. Math.
+    Soc. 144 (1969) 381: in the frame of a 2 x 2 block with angle t, ``P Q - Q P`` is ``sin t cos t`` times a rotation.
 
     Examples
     --------
@@ -57,6 +63,8 @@ def free_commutator(mu: Law, nu: Law) -> Measure:
     one, two = _law(mu, "mu"), _law(nu, "nu")
     if _is_point(one) or _is_point(two):
         return Discrete([0.0])
+    if _takes_two(one) and _takes_two(two):
+        return _of_projections(one, two)
     for signs, other in ((one, two), (two, one)):
         if isinstance(signs, Discrete) and signs.locations.size == 2 and signs.weights[0] == signs.weights[1]:
             half = 0.5 * float(signs.locations[1] - signs.locations[0])
@@ -66,6 +74,15 @@ def free_commutator(mu: Law, nu: Law) -> Measure:
     if first is None or second is None or _critical(first) or _critical(second):
         return CommutatorLaw(CommutatorEquation(one, two), title)
     return free_power(SymmetricRoot(free_multiply(square_of(first), square_of(second))), 2.0)
+
+
+def _takes_two(law: Measure) -> bool:
+    return law.edges.size == 0 and law.atoms.locations.size == 2
+
+
+def _of_projections(one: Measure, two: Measure) -> Measure:
+    factor = float(np.prod([np.diff(law.atoms.locations) for law in (one, two)]))
+    return ProjectionsLaw(*(float(law.atoms.weights[1]) for law in (one, two))).scaled(factor)
 
 
 def _critical(law: Measure) -> bool:

@@ -16,17 +16,25 @@ import numpy as np
 
 from .. import _validate
 from ..equations.composition import CompositionEquation
-from ..equations.even import RootTransform
+from ..equations.free_root import RootTransform
 from ..equations.pastur import PasturEquation, deformed_wigner_equation, free_poisson_equation, free_power_equation
 from ..equations.pastur_law import law_of
-from ..equations.stieltjes_law import StieltjesLaw
 from ..equations.subordination import AdditiveEquation, MultiplicativeEquation
 from ..equations.subordination_law import TwoFactorLaw
 from ..errors import AccuracyWarning, DomainError
 from ..measures.base import Measure
+from ..measures.cumulants import law_free_cumulants, moments_from_free_cumulants
 from ..measures.discrete import Discrete
+from ..measures.stieltjes_law import StieltjesLaw, as_law
 
 Law = Measure | Callable[[Any], Any]
+
+_ORDERS = 12  # moments of a root whose signs are looked at
+_NEGATIVE = 1e-7  # eigenvalue of a Hankel matrix that is not rounding
+_SAMPLES = 0.5 - 0.5 * np.cos(np.pi * (np.arange(24) + 0.5) / 24)
+_ROUGH = 1e-11  # tolerance of the coarser continuation
+_PROMISE = 1e-8  # estimated relative error of a root from which a warning is given
+_HOPELESS = 0.05  # from which it is none
 
 
 def free_add(mu: Law, nu: Law, *more: Law) -> Measure:
@@ -186,10 +194,12 @@ def free_compress(mu: Law, tau: float) -> Measure:
 def free_root(mu: Law, exponent: float) -> Measure:
     """Attempt at a free convolution power with exponent T < 1: the law whose 1/T-th free power is mu, if there is one.
 
-    Free cumulants are multiplied by T. Infinitely divisible families (semicircles, free Poisson laws) and free powers
-    have their roots in closed form. For a law with one soft-edged bulk and no atoms the equation of `free_power` is
-    followed through the bulk by analytic continuation, and what comes out is checked to be the Stieltjes transform of a
-    positive law; for other laws nothing is tried.
+    Free cumulants are multiplied by T. Infinitely divisible families (semicircles, free Poisson laws), free powers,
+    Kesten's laws, their affine images and free sums have their roots in closed form, or as sums of roots. For another
+    law with one bulk, whose edges are square roots or inverse square roots, the equation of `free_power` is followed
+    through the bulk by analytic continuation. The continuation loses digits with the distance from the bulk; the loss
+    is estimated from a second, coarser one, and shown. What comes out is checked to be the Stieltjes transform of a
+    positive law. For laws with more bulks nothing is tried, but for the signs of Hankel determinants.
 
     Parameters
     ----------
@@ -207,6 +217,11 @@ def free_root(mu: Law, exponent: float) -> Measure:
     DomainError
         No such law was found; the message says why.
 
+    Warns
+    -----
+    AccuracyWarning
+        The density of the root is only known to the error that is stated.
+
     References
     ----------
     A. Nica, R. Speicher, Amer. J. Math. 118 (1996) 799; H. Bercovici, V. Pata, Ann. of Math. 149 (1999) 1023.
@@ -222,44 +237,95 @@ def free_root(mu: Law, exponent: float) -> Measure:
     known = _known_root(law, power)
     if known is not None:
         return known
-    remedy = "only then can the attempt be made"
     if law.edges.size == 0:
         remedy = "a law of atoms alone has no free root: free powers above 1 have a density"
-    if law.edges.size != 2 or law.atoms.locations.size:
-        _validate.fail("mu", "a law with one bulk and no atoms", law, remedy)
+        _validate.fail("mu", "a law with a density", law, remedy)
+    order = _negative_moments(law, power)
+    if order:
+        _validate.fail(
+            "exponent", f"such that {law!r} has a free root", power,
+            f"the moments of the root up to order {order} would be those of no positive law",
+        )  # fmt: skip
+    return _continued_root(law, power)
+
+
+def _negative_moments(law: Measure, power: float) -> int:
+    """Order up to which the moments that belong to the multiplied cumulants are those of no law; 0 where they may be.
+
+    The cumulants are those of the law moved to mean 0 and scaled to reach 1.
+    """
+    low, high = _ends(law)
+    mean = law.moment(1)
+    unit = max(high - mean, mean - low)
+    kappas = power * law_free_cumulants(law, _ORDERS) / unit ** np.arange(1.0, _ORDERS + 1)
+    kappas[0] = 0.0
+    moments = [1.0, *moments_from_free_cumulants(kappas)]
+    for size in range(2, _ORDERS // 2 + 2):
+        hankel = np.array([moments[i : i + size] for i in range(size)])
+        scale = np.sqrt(np.abs(np.diag(hankel)))
+        if np.linalg.eigvalsh(hankel / scale / scale[:, None])[0] < -_NEGATIVE:
+            return 2 * size - 2
+    return 0
+
+
+def _continued_root(law: Measure, power: float) -> Measure:
+    remedy = "only then can the attempt be made"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AccuracyWarning)  # its error is looked at here
         series = law.series()
-    if series.bulks[0].hard_left or series.bulks[0].hard_right or series.error > 1e-10:
-        _validate.fail("mu", "a law whose density vanishes like a square root at its edges", law, remedy)
+    if law.edges.size != 2 or law._in_bulk(law.atoms.locations).any():
+        _validate.fail("mu", "a law with one bulk and no atoms in it", law, remedy)
+    if series.error > 1e-10:
+        _validate.fail("mu", "a law whose density is analytic between (inverse) square-root edges", law, remedy)
     try:
         root = StieltjesLaw(RootTransform(series, power))
-        size = float(np.ptp(law.edges))
-        grid = np.linspace(law.edges[0] - size, law.edges[1] + size, 101) + 1e-4j * size
-        values = root.transform(grid)
-        lowest = float(np.min(values.imag)) if np.isfinite(values).all() else np.nan
-        if not lowest > 0.0:
-            _validate.fail("transform", "positive just above the real axis", lowest)
     except DomainError as problem:
         raise DomainError(
             f"mu must have a free root of exponent {power:g}, got {law!r}; what the continuation gives is no "
             f"Stieltjes transform, or it cannot be continued: {problem}"
         ) from None
+    places = [low + (high - low) * _SAMPLES for low, high in root.support]
+    rough = RootTransform(series, power, _ROUGH)
+    doubt = 0.0
+    for x in places:
+        z = x + 1e-8j * float(np.ptp(x))
+        density = root._stieltjes(z).imag
+        change = float(np.abs(rough(z).imag - density).max() / density.max())
+        doubt = max(doubt, change if np.isfinite(change) else np.inf)
+    if doubt > _HOPELESS:
+        _validate.fail(
+            "mu", f"a law that can be continued to its free root of exponent {power:g}", law,
+            f"the continuation leaves no digits (relative error about {doubt:.1e}); give mu as the free power that "
+            "it is, or a larger exponent",
+        )  # fmt: skip
+    if doubt > _PROMISE:
+        warnings.warn(
+            f"the density of the free root of exponent {power:g} of {law!r} is only accurate to about {doubt:.1e} of "
+            "its largest value", AccuracyWarning, stacklevel=3,
+        )  # fmt: skip
     return root
 
 
 def _known_root(law: Measure, power: float) -> Measure | None:
-    """Roots in closed form."""
-    from ..measures.classical import FreePoisson, MarchenkoPastur, Semicircle
+    """Roots in closed form, and those of sums whose terms have them."""
+    from ..measures.affine import Affine
+    from ..measures.classical import FreePoisson, Kesten, MarchenkoPastur, Semicircle
+    from ..measures.elementary import TwoPoint
 
     if _is_point(law):
         return law.scaled(power)
+    if isinstance(law, Affine):
+        base = _known_root(law.base, power)
+        return None if base is None else base.scaled(law.factor).shifted(power * law.shift)
     if isinstance(law, Semicircle):
         return Semicircle(power * law.variance, power * law.mean)
     if isinstance(law, MarchenkoPastur):
         return FreePoisson(power / law.ratio, law.ratio * law.variance)
     if isinstance(law, FreePoisson):
         return FreePoisson(power * law.rate, law.jump)
+    if isinstance(law, Kesten) and power * law.degree >= 1.0:  # the sum of that many laws on -1 and 1
+        degree = power * law.degree
+        return Kesten(degree) if degree > 2.0 else free_power(TwoPoint(-1.0, 1.0), degree)
     equation = getattr(law, "equation", None)
     if isinstance(equation, PasturEquation | CompositionEquation):
         total = equation.scale * power
@@ -267,6 +333,10 @@ def _known_root(law: Measure, power: float) -> Measure | None:
             return law_of(free_poisson_equation(_population(equation), total), f"free_root({law!r}, {power:g})")
         if equation.kind == "free power" and total >= 1.0:
             return free_power(_population(equation), total)
+    if isinstance(equation, AdditiveEquation):
+        roots = [_known_root(side.measure, power) for side in (equation.one, equation.two)]
+        if roots[0] is not None and roots[1] is not None:
+            return _add_two(roots[0], roots[1])
     return None
 
 
@@ -308,12 +378,7 @@ def _fold(combine: Callable[[Measure, Measure], Measure], *values: Law) -> Measu
 
 def _law(value: Law, name: str) -> Measure:
     """A measure of bounded support; a Stieltjes transform is wrapped."""
-    if isinstance(value, Measure):
-        law = value
-    elif callable(value):
-        law = StieltjesLaw(value)
-    else:
-        _validate.fail(name, "a Measure, or a Stieltjes transform m(z) as a function", value)
+    law = as_law(value, name)
     if not np.isfinite(_ends(law)).all():
         _validate.fail(name, "a law of bounded support", law)
     return law

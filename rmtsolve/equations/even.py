@@ -1,4 +1,4 @@
-"""Even laws and their squares, and numerical free roots: what the free commutator and `free_root` are made of."""
+"""Even laws and their squares: what the free commutator is made of."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from .. import _validate
 from ..measures._precise import precise_array
 from ..measures.base import Atoms, Complex, Measure, Precise, Real
 from ..measures.discrete import Discrete
-from ..measures.series import ChebyshevBulk, SeriesMeasure
 
 _PROBES = np.array([0.3 + 0.2j, 0.9 + 0.05j, 1.3 + 0.4j, 0.05 + 1.0j, 2.0 + 0.1j])
 _EVEN = 1e-10  # relative size of the odd part below which a law counts as even
-_DESCENT = 0.5  # height of the next point over that of the last
-_STEPS = 60
 
 
 def is_even(law: Measure) -> bool:
@@ -141,70 +138,24 @@ class SymmetricRoot(Measure):
             value if point.real >= 0 else -value.conjugate() for point, value in zip(z, m, strict=True)
         )
 
+    def _density_offset(self, edge: int, offset: Real) -> Real:
+        """Near the edge, ``|x|`` times the density of the square at ``e^2 + offset (2 e + offset)``."""
+        at, count = float(self.edges[edge]), self.edges.size // 2
+        rho = super()._density_offset(edge, offset)
+        near = np.abs(offset) < 0.5 * abs(at)
+        if near.any():
+            mirrored = edge if edge >= count else self.edges.size - 1 - edge
+            index = mirrored - self.edges.size + self.square.edges.size
+            step = offset[near]
+            rho[near] = np.abs(at + step) * self.square._density_offset(index, step * (2.0 * at + step))
+        return rho
+
+    def _cdf(self, x: Real) -> Real:
+        at, mass = self.square.atoms
+        square = x * x
+        above = 1.0 - self.square._cdf(square)  # half the mass beyond |x| is on either side
+        own = np.where(np.isin(square, at), np.append(mass, 0.0)[np.searchsorted(at, square)], 0.0)
+        return np.asarray(np.where(x >= 0.0, 1.0 - 0.5 * above, 0.5 * (above + own)))
+
     def _moment(self, k: int) -> float:
         return 0.0 if k % 2 else self.square.moment(k // 2)
-
-
-class RootTransform:
-    """Stieltjes transform of a free root ``mu^(boxplus T)``, T < 1, of a law with one soft-edged bulk and no atoms.
-
-    ``m(z) = m_mu(u)`` with ``z = T u - (1 - T)/m_mu(u)``; u may be on the second sheet of m_mu, behind the bulk. In the
-    variable J of the law's Chebyshev series, ``u = mid + hw (J + 1/J)/2`` and m_mu is a polynomial, so that |J| > 1 is
-    reached as far as the series converges. The solution is followed down from far above, where it is known.
-
-    Parameters
-    ----------
-    series : SeriesMeasure
-        The law mu.
-    exponent : float
-        T in (0, 1).
-    """
-
-    __name__ = "free root"
-
-    def __init__(self, series: SeriesMeasure, exponent: float) -> None:
-        self.bulk: ChebyshevBulk = series.bulks[0]
-        self.exponent = exponent
-        b = self.bulk.coefficients
-        self.slope = b[1:] * np.arange(1, b.size)
-
-    def __call__(self, z: Complex) -> Complex:
-        """m(z); nan where the series does not reach."""
-        bulk, power = self.bulk, self.exponent
-        half, middle = bulk.half_width, 0.5 * (bulk.left + bulk.right)
-        top = np.maximum(z.imag, 20.0 * (half + abs(middle)))
-        j = 0.5 * half / (z.real + 1j * top - power * middle)  # u is about z + (1 - T) mean
-        height = top
-        with np.errstate(all="ignore"):
-            while True:
-                target = z.real + 1j * height
-                for _ in range(_STEPS):
-                    value, rate = self._image(j)
-                    step = (target - value) / rate
-                    step = np.where(np.abs(step) > 0.3 * np.abs(j), step / np.abs(step) * 0.3 * np.abs(j), step)
-                    j = j + step
-                    if (np.abs(step) <= 1e-14 * np.abs(j)).all():
-                        break
-                if (height <= z.imag).all():
-                    break
-                height = np.maximum(np.where(_DESCENT * height < 1e-14 * half, 0.0, _DESCENT * height), z.imag)
-            terms = bulk.coefficients[-8:] * j[:, None] ** np.arange(bulk.coefficients.size - 8, bulk.coefficients.size)
-            lost = ~(np.abs(terms).max(axis=1) <= 1e-9 * np.abs(bulk.coefficients).max())
-            miss = np.abs(self._image(j)[0] - target) > 1e-9 * np.abs(target)
-            return np.where(lost | miss, np.nan, self._transform(j)[0])
-
-    def _transform(self, j: Complex) -> tuple[Complex, Complex]:
-        """m_mu and its derivative by J, on both sheets."""
-        powers = j[:, None] ** np.arange(self.bulk.coefficients.size)
-        inside = powers @ self.bulk.coefficients
-        change = powers[:, :-1] @ self.slope
-        factor = -2.0 / self.bulk.half_width
-        return factor * j * inside, factor * (inside + j * change)
-
-    def _image(self, j: Complex) -> tuple[Complex, Complex]:
-        """z and its derivative by J."""
-        bulk, power = self.bulk, self.exponent
-        u = 0.5 * (bulk.left + bulk.right) + 0.5 * bulk.half_width * (j + 1.0 / j)
-        m, slope = self._transform(j)
-        rate = 0.5 * bulk.half_width * (1.0 - 1.0 / j**2)
-        return power * u + (power - 1.0) / m, power * rate + (1.0 - power) * slope / m**2

@@ -19,6 +19,7 @@ from ..errors import DomainError
 from ..measures._precise import PreciseArray as PreciseArray
 from ..measures._precise import precise_array, to_mpmath
 from ..measures.base import Measure, Precise
+from ..measures.stieltjes_law import StieltjesLaw
 from ..status import Status
 from .base import Complex, Equation
 from .law import SolvedMeasure
@@ -26,7 +27,6 @@ from .maps import FlatMap
 from .operands import original
 from .probe import gauged
 from .stacks import invert_each
-from .stieltjes_law import StieltjesLaw
 
 if TYPE_CHECKING:
     from .generic import Solved

@@ -245,7 +245,10 @@ class Side:
         z = np.where(lower, z.conj(), z) + 0j
         # at atoms and edges m or m' is infinite, and at 0 some laws have 0/0: the values next to them stand for it
         singular = (z.imag == 0.0) & (np.isin(z.real, self._ends) | (z.real == 0.0))
-        z = np.where(singular, z + np.where(z.real > self._center, 1e-14, -1e-14) * (self.radius or 1.0), z)
+        step = np.where(z.real > self._center, 1e-14, -1e-14)
+        for edges, out in ((self.measure.edges[::2], -1e-14), (self.measure.edges[1::2], 1e-14)):  # not into a bulk
+            step = np.where(np.isin(z.real, edges), out, step)
+        z = np.where(singular, z + step * (self.radius or 1.0), z)
         reach = 4.0 * _FAR * (self.radius + self._spread)
         z = np.where(np.abs(z) <= reach, z, reach)  # beyond, and for nan, the caller has other formulas
         both = getattr(self.law, "transforms", None)  # from laws that have them together

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .law import SolvedMeasure
 
 _ZERO = 1e-12  # relative to the size of the support
+_FINEST = 1e-6  # height over an atom, in sizes of the support, at which a map of cancelling terms still has digits
 _ZOOMS = 6  # of the bracket round a minimum, each by ten
 _GRID = 400  # angles per bulk in the search for cusps
 _ANCHORS = 4000  # solved points that are kept as starts
@@ -30,11 +31,9 @@ _PATH = 40  # most steps from a neighbour before a point is solved afresh
 
 def search(equation: Equation, stieltjes: Callable[[Complex], Complex]) -> tuple[Real, Atoms]:
     """(edges, atoms): found off the real axis, the edges then refined as folds where they are folds."""
-    from ..measures.inversion import find_atoms, find_support
+    from ..measures.inversion import find_pieces
 
-    explorer = _Explorer(equation, stieltjes)
-    rough = find_support(explorer)
-    atoms = find_atoms(explorer)  # the same points again
+    rough, atoms = find_pieces(_Explorer(equation, stieltjes), _FINEST)
     reach = max(np.abs(rough).max(initial=0.0), np.abs(atoms.locations).max(initial=0.0))
     # an atom at zero is the rule and found to rounding: cdf(0) must count it
     at_zero = np.abs(atoms.locations) <= _ZERO * reach

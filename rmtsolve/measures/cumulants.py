@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from .. import _validate
 from .base import Complex, Measure, Real
+from .stieltjes_law import as_law
 
 _MAX_ORDER = 512  # the arithmetic is cubic in the order
 
@@ -102,7 +103,8 @@ class _Powers:
 
 def _numbers(values: Iterable[Any], name: str) -> list[Any]:
     """Exact or floating-point numbers, NumPy scalars turned into Python's (whose integers do not overflow)."""
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+    single = isinstance(values, np.ndarray) and values.ndim == 0
+    if single or isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         _validate.fail(name, "a sequence of numbers", values)
     out = []
     for value in values:
@@ -126,7 +128,7 @@ def _tidy(value: Any) -> Any:
 
 
 # ---------------------------------------------------------------------- of a law
-def law_free_cumulants(measure: Measure, order: int) -> Real:
+def law_free_cumulants(measure: Measure | Callable[[Any], Any], order: int) -> Real:
     """Free cumulants ``kappa_1 ... kappa_order`` of a law with bounded support, without passing through moments.
 
     ``R(g) = z - 1/g`` where ``-m(z) = g``; on a circle ``|g| = r`` inside the disc of analyticity its Fourier
@@ -135,8 +137,8 @@ def law_free_cumulants(measure: Measure, order: int) -> Real:
 
     Parameters
     ----------
-    measure : Measure
-        A law with bounded support.
+    measure : Measure or callable
+        A law with bounded support, or its Stieltjes transform.
     order : int
         Highest order, 1 to 512.
 
@@ -151,6 +153,7 @@ def law_free_cumulants(measure: Measure, order: int) -> Real:
     array([ 0.,  1.,  0., -1.])
     """
     order = _validate.integer(order, "order", low=1, high=_MAX_ORDER)
+    measure = as_law(measure, "measure")
     ends = np.concatenate([measure.edges, measure.atoms.locations])
     if not np.isfinite(ends).all():
         _validate.fail("measure", "a law with bounded support", measure, "use free_cumulants of its moments")

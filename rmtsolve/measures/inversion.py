@@ -17,11 +17,11 @@ from .. import _validate
 from ..errors import AccuracyWarning, DomainError
 from ._bulk import Bulk, bulks
 from ._panels import Panels, fit_panels
-from ._search import find_atoms, find_support
+from ._search import enclosing_disc, find_pieces
 from .base import Complex, Measure, Real
 
 __all__ = [
-    "cdf_by_quadrature", "derivative_by_contour", "expectation", "find_atoms", "find_support", "quantile_by_newton",
+    "cdf_by_quadrature", "derivative_by_contour", "enclosing_disc", "expectation", "find_pieces", "quantile_by_newton",
 ]  # fmt: skip
 
 _TARGET = 1e-10  # relative accuracy below which a warning is given

@@ -21,18 +21,21 @@ from .. import _validate
 from ._inverse import continue_from_zero, solve_monotone
 from .base import Atoms, Complex, Measure, Precise, Real
 from .cumulants import free_cumulants, law_free_cumulants, moments_from_free_cumulants
+from .stieltjes_law import as_law
 
 __all__ = [
     "Companion", "companion", "free_cumulants", "law_free_cumulants", "moments_from_free_cumulants",
     "psi_transform", "r_transform", "s_transform",
 ]  # fmt: skip
 
+Law = Measure | Callable[[Any], Any]
+
 _ORDERS = 10  # terms of the expansions at 0, used where |argument| * reach is below _SMALL
 _SMALL = 1e-3
 
 
 # ---------------------------------------------------------------------- companion
-def companion(measure: Measure, ratio: float) -> Measure:
+def companion(measure: Law, ratio: float) -> Measure:
     """Law of ``X X^T / n`` when that of ``X^T X / n`` is given, X of shape (n, p), ``ratio = p/n``.
 
     The non-zero eigenvalues are the same: ``companion = ratio * measure + (1 - ratio) * delta_0``, with transform
@@ -40,8 +43,8 @@ def companion(measure: Measure, ratio: float) -> Measure:
 
     Parameters
     ----------
-    measure : Measure
-        A law with mass at least ``1 - 1/ratio`` at zero when ratio > 1.
+    measure : Measure or callable
+        A law, or its Stieltjes transform, with mass at least ``1 - 1/ratio`` at zero when ratio > 1.
     ratio : float
         Positive, ``p/n``.
 
@@ -58,6 +61,7 @@ def companion(measure: Measure, ratio: float) -> Measure:
     from .classical import MarchenkoPastur
     from .discrete import Discrete
 
+    measure = as_law(measure, "measure")
     c = _validate.positive(ratio, "ratio", "it is p/n, features over samples")
     if c == 1.0:
         return measure
@@ -128,13 +132,13 @@ class Companion(Measure):
 
 
 # ---------------------------------------------------------------------- psi, R, S
-def psi_transform(measure: Measure, t: ArrayLike) -> Any:
+def psi_transform(measure: Law, t: ArrayLike) -> Any:
     """Moment transform ``psi(t) = int t x / (1 - t x) mu(dx) = sum_{k>=1} m_k t^k``.
 
     Parameters
     ----------
-    measure : Measure
-        Any law.
+    measure : Measure or callable
+        Any law, or its Stieltjes transform (of a law with bounded support).
     t : array_like of complex
         Points with 1/t off the support (t = 0 is fine).
 
@@ -154,6 +158,7 @@ def psi_transform(measure: Measure, t: ArrayLike) -> Any:
     >>> psi_transform(Discrete([1, 3]), 0.25)
     (1.66666...+0j)
     """
+    measure = as_law(measure, "measure")
     points = _validate.complex_array(t, "t", allow_empty=True)
     flat = points.ravel()
     real = flat[(flat.imag == 0.0) & (flat.real != 0.0)]
@@ -170,13 +175,13 @@ def psi_transform(measure: Measure, t: ArrayLike) -> Any:
     return _shaped(out, points)
 
 
-def r_transform(measure: Measure, w: ArrayLike) -> Any:
+def r_transform(measure: Law, w: ArrayLike) -> Any:
     """R-transform ``R(w) = G^(-1)(w) - 1/w = sum_{k>=1} kappa_k w^(k-1)``, additive under free convolution.
 
     Parameters
     ----------
-    measure : Measure
-        A law with bounded support.
+    measure : Measure or callable
+        A law with bounded support, or its Stieltjes transform.
     w : array_like of complex
         Real w between the values of G = -m at the left and at the right end of the support, or complex w to which
         the inverse function can be continued from 0 along a ray without meeting the support.
@@ -197,6 +202,7 @@ def r_transform(measure: Measure, w: ArrayLike) -> Any:
     >>> abs(r_transform(FreePoisson(2.0, 0.5), 0.3) - 2.0 * 0.5 / (1 - 0.5 * 0.3)) < 1e-12
     True
     """
+    measure = as_law(measure, "measure")
     reach = _bounded_reach(measure)
     low, high = _ends(measure)
     mean = measure.moment(1)
@@ -234,13 +240,14 @@ def r_transform(measure: Measure, w: ArrayLike) -> Any:
     return _elementwise(one, w)
 
 
-def s_transform(measure: Measure, w: ArrayLike) -> Any:
+def s_transform(measure: Law, w: ArrayLike) -> Any:
     """S-transform ``S(w) = psi^(-1)(w) (1 + w) / w``, multiplicative under free multiplicative convolution.
 
     Parameters
     ----------
-    measure : Measure
-        A law with bounded support and non-zero mean. For real w the support must be on one side of zero.
+    measure : Measure or callable
+        A law with bounded support and non-zero mean, or its Stieltjes transform. For real w the support must be on one
+        side of zero.
     w : array_like of complex
         Real w in ``(mass at zero - 1, psi(end of the support farther from 0))``, or complex w to which the inverse
         of psi can be continued from 0 along a ray.
@@ -261,6 +268,7 @@ def s_transform(measure: Measure, w: ArrayLike) -> Any:
     >>> abs(s_transform(MarchenkoPastur(0.5), -0.4) - 1 / (1 - 0.5 * 0.4)) < 1e-12
     True
     """
+    measure = as_law(measure, "measure")
     reach = _bounded_reach(measure)
     low, high = _ends(measure)
     moments = [measure.moment(k) for k in range(1, _ORDERS + 1)]

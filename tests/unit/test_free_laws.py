@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import rmtsolve as rmt
-from rmtsolve.equations.stieltjes_law import StieltjesLaw
+from rmtsolve.measures.stieltjes_law import StieltjesLaw
 from rmtsolve.testing import check_measure
 
 POPULATION = rmt.Discrete([0, 1, 3], [0.4, 0.35, 0.25])
@@ -29,8 +29,10 @@ POPULATION = rmt.Discrete([0, 1, 3], [0.4, 0.35, 0.25])
         (lambda: rmt.free_compress(POPULATION, 1.5), "tau"),
         (lambda: rmt.free_root(POPULATION, 0.5), "atoms alone"),
         (lambda: rmt.free_root(POPULATION, 1.5), "exponent"),
-        (lambda: rmt.free_root(rmt.Wachter(0.5, 0.2).series(), 1e-3), "continued"),
-        (lambda: rmt.free_root(rmt.Uniform(-1, 1), 0.5), "square root at its edges"),
+        (lambda: rmt.free_root(rmt.Kesten(6).series(), 0.1), "up to order 4 would be those of no positive law"),
+        (lambda: rmt.free_root(rmt.free_power(rmt.Uniform(0, 2), 3.0).series(), 0.3), "no Stieltjes transform"),
+        (lambda: rmt.free_root(rmt.Uniform(-1, 1), 0.5), "up to order 10 would be those of no positive law"),
+        (lambda: rmt.free_root(rmt.Uniform(-1, 1), 0.9), "square-root edges"),
         (lambda: rmt.free_commutator(POPULATION, None), "nu"),
     ],
 )  # fmt: skip
@@ -89,6 +91,13 @@ def test_known_roots():
     assert_allclose(rmt.free_root(law, 0.2).free_cumulant(3), 0.2 * law.free_cumulant(3))
     power = rmt.free_power(POPULATION, 4.0)
     assert_allclose(rmt.free_root(power, 0.5).edges, rmt.free_power(POPULATION, 2.0).edges, rtol=1e-14)
+    assert rmt.free_root(rmt.Kesten(6), 0.5) == rmt.Kesten(3)
+    assert_allclose(rmt.free_root(rmt.Kesten(20), 0.5).edges, rmt.Kesten(10).edges, rtol=1e-14)
+    few = rmt.free_root(rmt.Kesten(6).scaled(-2.0).shifted(3.0), 0.25)  # 3/2 copies of a law on -2 and 2
+    assert_allclose(few.atoms.locations, [-2.25, 3.75], rtol=1e-14)
+    assert_allclose(few.atoms.weights, 0.25, rtol=1e-14)
+    both = rmt.free_root(rmt.free_add(rmt.MarchenkoPastur(0.5), rmt.Kesten(6)), 0.5)
+    assert_allclose(both.edges, rmt.free_add(rmt.FreePoisson(1.0, 0.5), rmt.Kesten(3)).edges, rtol=1e-13)
     wide = rmt.free_power(rmt.MarchenkoPastur(0.5).series(), 4.0)
     assert_allclose(rmt.free_root(wide, 0.5).edges, rmt.free_power(rmt.MarchenkoPastur(0.5).series(), 2.0).edges)
 
@@ -99,6 +108,38 @@ def test_root_by_continuation():
     root, known = rmt.free_root(law.series(), 0.9), rmt.free_root(law, 0.9)
     z = np.array([3.0 + 0.01j, 5.0 + 1e-6j, 1.0 + 1j, 9.0 + 2j])
     assert_allclose(root._stieltjes(z), known.stieltjes(z), rtol=1e-9)
+
+
+@pytest.mark.parametrize("exponent", [0.3, 0.5, 0.6, 0.8])
+def test_roots_behind_poles(exponent):
+    """The transform of Kesten's law has poles on its second sheet, nearer than the root."""
+    known = rmt.free_power(rmt.TwoPoint(-1, 1), 6 * exponent)
+    for law in (rmt.Kesten(6).series(), lambda z: rmt.Kesten(6).stieltjes(z)):
+        root = rmt.free_root(law, exponent)
+        assert_allclose(root.edges, known.edges, rtol=1e-11)
+        assert_allclose(root.atoms.weights, known.atoms.weights, atol=1e-11)
+        x = known.edges[1] * np.array([-0.9, 0.0, 0.4])
+        assert_allclose(root.density(x), known.density(x), rtol=1e-10)
+
+
+def test_roots_of_hard_edges_and_atoms():
+    arcsine = rmt.free_root(rmt.Arcsine(-2, 2), 0.5)
+    assert arcsine.edges.size == 0
+    assert_allclose(arcsine.atoms.locations, [-1, 1], atol=1e-12)
+    law = rmt.free_power(rmt.Discrete([0, 1], [0.7, 0.3]), 2.0)
+    root, known = rmt.free_root(law.series(), 0.7), rmt.free_power(rmt.Discrete([0, 1], [0.7, 0.3]), 1.4)
+    assert_allclose(root.edges, known.edges, atol=1e-10)
+    assert_allclose(root.atoms.weights, known.atoms.weights, atol=1e-10)
+
+
+def test_what_a_continuation_loses_is_said():
+    law, known = rmt.free_power(rmt.Uniform(0, 2), 3.0).series(), rmt.free_power(rmt.Uniform(0, 2), 1.5)
+    with pytest.warns(rmt.AccuracyWarning, match=r"free root of exponent 0\.5.*only accurate to about") as caught:
+        root = rmt.free_root(law, 0.5)
+    stated = float(str(caught[0].message).split("about ")[1].split()[0])
+    x = np.linspace(*known.edges, 31)[1:-1]
+    assert np.abs(root.density(x) - known.density(x)).max() < stated * known.density(x).max() < 1e-6
+    assert_allclose(root.edges, known.edges, atol=1e-8)
 
 
 def test_commutators():

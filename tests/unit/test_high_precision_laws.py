@@ -12,12 +12,12 @@ import rmtsolve as rmt
 from rmtsolve.equations.even import SquaredLaw, SymmetricRoot
 from rmtsolve.equations.high_precision import transform_precisely
 from rmtsolve.equations.operands import stand_in
-from rmtsolve.equations.stieltjes_law import StieltjesLaw
 from rmtsolve.equations.subordination import AdditiveEquation
 from rmtsolve.measures._precise import precise_array
 from rmtsolve.measures.base import NO_ATOMS
 from rmtsolve.measures.moebius import moebius
 from rmtsolve.measures.series import ChebyshevBulk, SeriesMeasure
+from rmtsolve.measures.stieltjes_law import StieltjesLaw
 
 DIGITS = rmt.HighPrecision(digits=50)
 U, MP = rmt.Uniform(-1, 2), rmt.MarchenkoPastur(0.3, 1.1)
