@@ -22,7 +22,7 @@ import numpy as np
 
 from ._jit import kernel
 from .anchored_edges import A_E, B_E, BETA, K_E, NOISE, Q0, R_E, SAMPLES, U_LO, U
-from .primitives import abs2, inverse, sqrt_upper
+from .primitives import abs2, edge_law, euler_step
 
 EPS = 2.220446049250313e-16
 _MAX_STEPS = 60
@@ -168,6 +168,7 @@ def _cold(kind, y, row, par, d, g, close):
     if kind == SAMPLES:
         s = par[3] * row[BETA] + par[6] * row[U] * (row[K_E] - par[0])
     target = y * s
+    r = 0.0
     if close > 0.0:
         k3 = _third(0.0, 0.0, d, g).real
         _, _, _, b1, _, _ = _sums(0.0, 0.0, d, g)
@@ -176,12 +177,8 @@ def _cold(kind, y, row, par, d, g, close):
             c = row[A_E] * (-par[0] * k3) + 2.0 * row[B_E] * sl + row[R_E] * row[R_E] + 2.0 * row[U] * sl * row[R_E]
         else:
             c = -(row[A_E] * k3 + row[B_E] * b1.real)
-        size = math.hypot(target.real, target.imag)
-        if c < 0.0 and abs(row[Q0]) ** 3 < size * c * c:  # c delta^3 = target, arg delta from pi/3 to 2 pi/3
-            angle = (math.atan2(target.imag, target.real) + math.pi) / 3.0
-            cube = (size / -c) ** (1.0 / 3.0)
-            return complex(cube * math.cos(angle), cube * math.sin(angle))
-    return sqrt_upper(target * (1.0 / row[Q0]))
+        r = -c
+    return edge_law(target, row[Q0], r)
 
 
 @kernel
@@ -202,29 +199,9 @@ def _euler(kind, y, delta, row, par, d, g, close):
     f = 0.0j
     for step in range(_MAX_STEPS):
         f, slope, half, _, _ = _taylor(kind, y, delta, row, par, d, g, close)
-        over = inverse(slope)
-        newton = f * over
-        curve = half * over * newton
-        if abs2(curve) < 1e-2:
-            new = delta - newton * (1.0 + curve * (1.0 + 2.0 * curve))
-        else:
-            root = sqrt_upper(slope * slope - 4.0 * f * half)
-            if slope.real * root.real + slope.imag * root.imag < 0.0:
-                root = -root
-            new = delta - 2.0 * f * inverse(slope + root)
-            if not new.imag > 0.0:
-                new = delta - 2.0 * f * inverse(slope - root)
-        inside = new.imag > 0.0
-        if not inside:
-            new = complex(new.real, 0.5 * delta.imag)
-        if not abs2(new) < np.inf:
-            return delta, step + 1, 3
-        size2 = abs2(delta)
-        move2 = abs2(new - delta)
-        delta = new
-        still = move2 * move2 * move2 <= 1e-34 * size2 * size2 * delta.imag * delta.imag or move2 <= 1e-30 * size2
-        if still and inside:
-            return delta, step + 1, 0
+        delta, status = euler_step(delta, f, slope, half)
+        if status != 1:
+            return delta, step + 1, status
     if math.sqrt(abs2(f)) <= 8.0 * _noise(kind, y, delta, row, par, d, g):
         return delta, _MAX_STEPS, 0
     return delta, _MAX_STEPS, 1

@@ -23,7 +23,7 @@ import numpy as np
 
 from ._jit import kernel
 from .pastur_edges import E_LO, EPS, EXCESS, LINEAR, Q0, U_LO, E, U
-from .primitives import abs2, inverse, sqrt_upper
+from .primitives import abs2, edge_law, euler_step, inverse, sqrt_upper
 
 # what a point is
 BULK, OUTSIDE = 0, 1
@@ -116,14 +116,7 @@ def _taylor(delta, d, v, q0, close, linear):
 @kernel
 def _cold(y, q0, close, d, v):
     """Start at the edge law: the root of delta^2 q0 = y, or of the cubic at a cusp, in the upper half-plane."""
-    if close > 0.0:
-        r = _sum_close(0.0, 0.0, d, v).real
-        size = math.hypot(y.real, y.imag)
-        if abs(q0) ** 3 < size * r * r:  # -r delta^3 = y; arg y in [0, pi] maps onto arg delta in [pi/3, 2 pi/3]
-            angle = (math.atan2(y.imag, y.real) + math.pi) / 3.0
-            cube = (size / r) ** (1.0 / 3.0)
-            return complex(cube * math.cos(angle), cube * math.sin(angle))
-    return sqrt_upper(y * (1.0 / q0))
+    return edge_law(y, q0, _sum_close(0.0, 0.0, d, v).real if close > 0.0 else 0.0)
 
 
 @kernel
@@ -135,32 +128,9 @@ def _euler(y, delta, q0, close, linear, d, v):
     for step in range(_MAX_STEPS):
         q1, slope, half = _taylor(delta, d, v, q0, close, linear)
         f = delta * delta * q1 - y
-        over = inverse(slope)
-        newton = f * over
-        curve = half * over * newton  # f (f''/2) / f'^2
-        small = abs2(curve)
-        if small < 1e-2:
-            move = -newton * (1.0 + curve * (1.0 + 2.0 * curve))  # Euler's step, expanded
-            new = delta + move
-        else:
-            root = sqrt_upper(slope * slope - 4.0 * f * half)
-            if slope.real * root.real + slope.imag * root.imag < 0.0:
-                root = -root
-            new = delta - 2.0 * f * inverse(slope + root)
-            if not new.imag > 0.0:
-                new = delta - 2.0 * f * inverse(slope - root)
-        inside = new.imag > 0.0
-        if not inside:
-            new = complex(new.real, 0.5 * delta.imag)
-        if not abs2(new) < np.inf:
-            return delta, slope, half, step + 1, 3
-        size2 = abs2(delta)
-        move2 = abs2(new - delta)
-        delta = new
-        # what a cubic iteration leaves is about (move / delta)^2 move
-        still = move2 * move2 * move2 <= 1e-34 * size2 * size2 * delta.imag * delta.imag or move2 <= 1e-30 * size2
-        if still and inside:  # a step that was cut short at the real axis is small whatever it leaves
-            return delta, slope, half, step + 1, 0
+        delta, status = euler_step(delta, f, slope, half)
+        if status != 1:
+            return delta, slope, half, step + 1, status
     # rounding of the sums can keep the steps from shrinking further; that is not a failure
     noise, _, _ = _sizes(delta.real, delta.imag, d, v)
     if abs2(f) <= (32.0 * EPS * abs2(delta) * noise) ** 2:
