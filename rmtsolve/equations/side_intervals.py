@@ -1,11 +1,11 @@
-"""The real line without the singularities of a factor's N, see the table of `rmtsolve.equations.sides`.
+"""The singularities of a factor's N, and the real line without them, see the table of `rmtsolve.equations.sides`.
 
 Source: derived; between singularities m and ``-1/m - u`` increase, so that a zero is told by signs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,31 @@ from .real_intervals import Intervals, complement, increasing_zeros
 
 if TYPE_CHECKING:
     from .sides import Side
+
+
+class Poles(NamedTuple):
+    """``N(u) = constant + sum_j weights_j / (locations_j - u)``, sorted."""
+
+    locations: Real
+    weights: Real
+    constant: float
+
+
+def poles_of(side: Side) -> Poles:
+    """N of a discrete factor, on the positive axis unless the kind is a sum, as a sum over poles."""
+    at, mass = side.measure.atoms
+    inner = at != 0.0
+    if side.kind == "sandwich":
+        return Poles(1.0 / at[inner][::-1], side.rate * mass[inner][::-1], 0.0)
+    if side.kind == "sum":  # -1/m - u, with m = 0 at the poles
+        return Poles(*transform_zeros(at, mass), -side.law.moment(1))
+    # m / (1 + u m), with 1 + u m = 0 and m = -1/u at the poles, and m = -mass/u next to an atom at 0
+    zeros, slopes = transform_zeros(at[inner], mass[inner] * at[inner])
+    locations, weights = zeros, slopes / zeros
+    if not inner.all():
+        empty = float(mass[~inner].sum())
+        locations, weights = np.append(0.0, zeros), np.append(empty / (1.0 - empty), weights)
+    return Poles(locations, weights, 1.0 / side.law.moment(1))
 
 
 def regular_intervals(side: Side) -> Intervals:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +31,12 @@ from ..measures.discrete import Discrete
 from ..measures.inversion import moments_about
 from ..measures.series import SeriesMeasure
 from .operands import reliable_series, series_error, stand_in
-from .pole_sums import transform_zeros
 from .real_intervals import Intervals
-from .side_intervals import regular_intervals
+from .side_intervals import Poles, poles_of, regular_intervals
 
 _EPS = float(np.finfo(float).eps)
 _BLOCK = 1 << 18  # entries of a points-by-atoms block
+_ROUNDED = 1e-14  # of the size of the law: a step beyond the rounding of its ends
 _FAR = 50.0  # beyond this many radii the transforms are summed from moments, where their closed forms cancel
 _FAR_TERMS = 11  # 50^-11 < 1e-18
 _TERMS = 512  # most for each bulk of a series that only gives a potential
@@ -45,14 +45,6 @@ _CANCELS = 1e-3  # of the sum of its terms' sizes: a transform of atoms that is 
 KINDS = {"sum": 0, "product": 1, "sandwich": 2}  # as the kernels number them
 
 Flags = NDArray[np.bool_]
-
-
-class Poles(NamedTuple):
-    """``N(u) = constant + sum_j weights_j / (locations_j - u)``, sorted."""
-
-    locations: Real
-    weights: Real
-    constant: float
 
 
 class Side:
@@ -245,21 +237,39 @@ class Side:
         z = np.where(lower, z.conj(), z) + 0j
         # at atoms and edges m or m' is infinite, and at 0 some laws have 0/0: the values next to them stand for it
         singular = (z.imag == 0.0) & (np.isin(z.real, self._ends) | (z.real == 0.0))
-        step = np.where(z.real > self._center, 1e-14, -1e-14)
-        for edges, out in ((self.measure.edges[::2], -1e-14), (self.measure.edges[1::2], 1e-14)):  # not into a bulk
-            step = np.where(np.isin(z.real, edges), out, step)
-        z = np.where(singular, z + step * (self.radius or 1.0), z)
+        z[singular] += self._step_out(z[singular].real, z[singular].real)
         reach = 4.0 * _FAR * (self.radius + self._spread)
         z = np.where(np.abs(z) <= reach, z, reach)  # beyond, and for nan, the caller has other formulas
-        both = getattr(self.law, "transforms", None)  # from laws that have them together
-        if both is None:
-            m, rate = self.law._stieltjes(z), self.law._stieltjes_derivative(z)
-        else:
-            m, rate = both(z.real if isinstance(self.law, SeriesMeasure) and not np.iscomplexobj(u) else z)
+        real = not np.iscomplexobj(u)
+        m, rate = self._both(z, real)
+        if real:  # the law may have its end a rounding from where it says
+            over = np.flatnonzero(~(np.isfinite(m) & np.isfinite(rate) & (m.imag == 0.0)))
+            at = self._ends[np.abs(z.real[over, None] - self._ends).argmin(axis=1)]
+            near = np.abs(z.real[over] - at) < _ROUNDED * self.radius
+            if near.any():
+                over, at = over[near], at[near]
+                moved = at + self._step_out(at, z.real[over])
+                m[over], rate[over] = self._both(moved.astype(np.complex128), real)
         m, rate = np.where(np.isnan(u), np.nan, m), np.where(np.isnan(u), np.nan, rate)
-        if not np.iscomplexobj(u):
+        if real:
             return m.real, rate.real
         return np.where(lower, m.conj(), m), np.where(lower, rate.conj(), rate)
+
+    def _step_out(self, at: Real, x: Real) -> Real:
+        """Steps from ends of the law, not into a bulk; from atoms to the side where x is, or away from the mean."""
+        away = np.where(x == at, np.sign(at - self._center), np.sign(x - at))
+        step = np.where(away > 0.0, _ROUNDED, -_ROUNDED)
+        for edges, out in ((self.measure.edges[::2], -_ROUNDED), (self.measure.edges[1::2], _ROUNDED)):
+            step = np.where(np.isin(at, edges), out, step)
+        return step * (self.radius or 1.0)
+
+    def _both(self, z: Complex, real: bool) -> tuple[Complex, Complex]:
+        """m and m' in the closed upper half-plane."""
+        both = getattr(self.law, "transforms", None)  # from laws that have them together
+        if both is None:
+            return self.law._stieltjes(z), self.law._stieltjes_derivative(z)
+        m, rate = both(z.real if real and isinstance(self.law, SeriesMeasure) else z)
+        return m, rate
 
     def doubt(self, u: Complex, value: Complex) -> Real:
         """Bound on the error of ``N(u) = value`` where a series stands for the law.
@@ -357,19 +367,7 @@ class Side:
     @cached_property
     def poles(self) -> Poles:
         """N of a discrete factor, on the positive axis unless the kind is a sum, as a sum over poles."""
-        at, mass = self.measure.atoms
-        inner = at != 0.0
-        if self.kind == "sandwich":
-            return Poles(1.0 / at[inner][::-1], self.rate * mass[inner][::-1], 0.0)
-        if self.kind == "sum":  # -1/m - u, with m = 0 at the poles
-            return Poles(*transform_zeros(at, mass), -self._center)
-        # m / (1 + u m), with 1 + u m = 0 and m = -1/u at the poles, and m = -mass/u next to an atom at 0
-        zeros, slopes = transform_zeros(at[inner], mass[inner] * at[inner])
-        locations, weights = zeros, slopes / zeros
-        if not inner.all():
-            empty = float(mass[~inner].sum())
-            locations, weights = np.append(0.0, zeros), np.append(empty / (1.0 - empty), weights)
-        return Poles(locations, weights, 1.0 / self._center)
+        return poles_of(self)
 
 
 def stretch(u: Complex, value: Complex, slope: Complex) -> Real:

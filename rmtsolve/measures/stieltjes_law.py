@@ -10,13 +10,14 @@ import numpy as np
 
 from .. import _validate
 from ._counting import mass_left
-from ._search import enclosing_disc, find_pieces
+from ._search import enclosing_disc, find_pieces, laurent
 from .base import Atoms, Complex, Measure, Real
 
 _EPS = float(np.finfo(float).eps)
 _NEXT, _SPACINGS = 1e-7, 1e3  # distance from an edge, in widths of the bulk and in roundings of the edge
 _HEIGHT = 1e-13  # of the distance to the next edge or atom: how far above the real axis boundary values are read off
 _LOWEST = 1e-30  # height of the size of the support
+_CLOSE = 0.02  # distance from an atom over that to the next edge or atom, where m is the pole and a short series
 _ANGLES = np.linspace(0.02, 0.98, 13)
 _GONE = 1e-8  # share of the transform due to mass outside a circle that counts as none
 _GRADUAL = 1.0 / 12.0  # a share that falls by no more than this over a factor sqrt(2) in radius falls like a power
@@ -130,6 +131,10 @@ class StieltjesLaw(Measure):
         return self._above(z) - self._poles(z)
 
     def _stieltjes(self, z: Complex) -> Complex:
+        return self._beside_atoms(z, self._elsewhere(z), 0)
+
+    def _elsewhere(self, z: Complex) -> Complex:
+        """m away from atoms."""
         real = np.flatnonzero(z.imag == 0.0)
         if real.size == 0:
             return self._above(z)
@@ -145,7 +150,34 @@ class StieltjesLaw(Measure):
         """Values at real points off the support without the imaginary part that their height gave them."""
         return np.where((z.imag == 0.0) & ~self._in_bulk(z.real), values.real + 0j, values)
 
-    # ------------------------------------------------------------------ next to edges
+    # ------------------------------------------------------------------ next to atoms and edges
+    @cached_property
+    def _atom_models(self) -> list[tuple[float, float, float, Real]]:
+        """(place, mass, radius, coefficients): around an atom off the bulks m is its pole and a power series."""
+        models = []
+        for i, (at, mass) in enumerate(zip(*self.atoms, strict=True)):
+            others = np.delete(self._stops, self.edges.size + i)
+            radius = 0.5 * float(np.abs(others - at).min(initial=self._unit))
+            if radius > 0.0 and not self._in_bulk(np.array([at])).any():
+                regular, _ = laurent(self._above, np.array([at]), np.array([radius]), 64)
+                models.append((float(at), float(mass), radius, regular[0]))
+        return models
+
+    def _beside_atoms(self, z: Complex, values: Complex, order: int) -> Complex:
+        """m (order 0) or m' (order 1), by the models of the atoms where z is next to one.
+
+        The user's function has its pole within rounding of the atom, so that m and m' would not belong together.
+        """
+        for at, mass, radius, series in self._atom_models:
+            step = z - at
+            near = np.flatnonzero((np.abs(step) < 2.0 * _CLOSE * radius) & (step != 0.0))
+            if near.size:
+                step = step[near]
+                terms = series if order == 0 else series[1:] * np.arange(1, series.size) / radius
+                pole = mass / -step if order == 0 else mass / step**2
+                values[near] = pole + np.polynomial.polynomial.polyval(step / radius, terms)
+        return values
+
     @cached_property
     def _edge_models(self) -> list[_EdgeModel | None]:
         """How density and transform go on next to every edge; None where the exponent is none of -1/2, 0, 1/2."""
@@ -215,7 +247,8 @@ class StieltjesLaw(Measure):
         m = np.where(points.imag < 0.0, m.conj(), m)
         with np.errstate(divide="ignore", invalid="ignore"):  # infinite at an edge
             slope = np.where(over, -1j * (m @ _SLOPES), m @ _CIRCLE.conj() / _CIRCLE.size) / radius
-        return self._real_off_support(z, self._beside_edges(z, slope + self._poles(z, 2), 1))
+        slope = self._beside_edges(z, slope + self._poles(z, 2), 1)
+        return self._real_off_support(z, self._beside_atoms(z, slope, 1))
 
     def _above(self, z: Complex) -> Complex:
         with np.errstate(all="ignore"):

@@ -226,3 +226,24 @@ def test_densities_within_ulps_of_edges():
     density = law.density(steps)
     assert (density >= 0.0).all()
     assert density.max() < 1e-6
+
+
+class Mixture(rmt.Measure):
+    """A law of a user: two uniform laws, whose transforms are infinite at their ends."""
+
+    parts = ((0.3, rmt.Uniform(9.0, 14.690034915599583)), (0.7, rmt.Uniform(16.0, 16.9)))
+    edges = np.array([9.0, 14.690034915599583, 16.0, 16.9])
+
+    def _stieltjes(self, z):
+        return sum(weight * law._stieltjes(z) for weight, law in self.parts)
+
+    def _stieltjes_derivative(self, z):
+        return sum(weight * law._stieltjes_derivative(z) for weight, law in self.parts)
+
+
+def test_a_scale_at_which_ends_are_rounded_changes_nothing():
+    law, other = Mixture(), rmt.MarchenkoPastur(3.0)
+    edges = rmt.free_add(law, other).edges
+    for scale in (0.007706134277737171, 0.007554444422332665, 0.0073595485967939515, 1e3, 1 / 3):
+        given = rmt.free_add(law.scaled(scale), other.scaled(scale)).edges
+        assert_allclose(given / scale, edges, rtol=1e-10)

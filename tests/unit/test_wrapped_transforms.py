@@ -137,6 +137,24 @@ def test_transform_next_to_edges_and_atoms():
             assert_allclose(slope * (19.0 - points) ** 2, 0.98, rtol=1e-6)
 
 
+@pytest.mark.parametrize("scale", [25.993580492260783, 1.0])
+def test_a_function_whose_pole_is_a_rounding_off_its_atom(scale):
+    """Next to the atom m and m' are those of one pole; the edges must not stop there."""
+    parts = (
+        (0.0054, rmt.Semicircle(0.04, 1.4)), (0.0086, rmt.Uniform(10.0, 10.578406660069044)),
+        (0.986, rmt.Discrete([20.0])),
+    )  # fmt: skip
+    law = StieltjesLaw(lambda z: mixture(*parts)(z / scale) / scale)
+    steps = np.geomspace(1e-14, 0.01, 40) * 20.0 * scale
+    for z in (law.atoms.locations[0] + steps, law.atoms.locations[0] - steps):
+        m, slope = law._stieltjes(z.astype(complex)).real, law._stieltjes_derivative(z.astype(complex)).real
+        assert_allclose(slope / m**2, 1 / 0.986, rtol=1e-3)
+    # 0.986/2 of the mass is left at 20, that of the bulks is in the bulks
+    product = rmt.free_multiply(law.transform, rmt.Discrete([0, 1]))
+    assert_allclose(product.expect(np.ones_like), 1.0, rtol=1e-9)
+    assert product.edges[-1] < 17.0 * scale
+
+
 @pytest.mark.parametrize("far", [10.0, 1e3])
 def test_long_but_bounded_tails_pass(far):
     """The density 1/x^2 on [1, far] falls like a power, and ends."""
