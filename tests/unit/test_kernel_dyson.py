@@ -75,7 +75,7 @@ def test_matrix_sweep_near_an_edge_and_where_the_map_is_singular():
 
 
 def test_one_letter_in_two_rows_is_confirmed_above_the_axis():
-    """One semicircular letter at (1, 1) and (2, 2) with a constant coupling: Im M has rank one in the bulk."""
+    """The pencil of X^2, with the letter X at (1, 2) and (2, 1)."""
     # X**2 as pencil [[0, X], [X, -1]]: m(z) = int mu_sc(dt) / (t^2 - z)
     spectral = np.array([1.0, 0.0])
     a = np.array([[[0, 0], [0, -1]]], dtype=complex)
