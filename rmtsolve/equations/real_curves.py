@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from ..measures.base import Real
 from .closed_cells import NODES, closed_cells
+from .real_intervals import END
 from .sides import Side
 
 Flags = NDArray[np.bool_]
 Index = NDArray[np.int64]
 
 REACH = 16.0  # samples go to exp(-16) of an interval's length from its ends, and exp(16) lengths out
-END = 34.0  # "at the end", relative to the rounding of the end itself
 _OUT = 45.0  # exp(45) lengths: infinity, also where the two factors are of very different size
 _SAME = 1e-15
 _FEW = 64  # curves that are sampled as fast as they are told to be of no use

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..measures.base import Real
 
-_NUDGE = 1e-13  # of an interval's length: where a function is read off next to a bulk
+END = 34.0  # exp(-34) of an interval's length is "at the end", relative to the rounding of the end itself
 
 Flags = NDArray[np.bool_]
 
@@ -47,11 +48,16 @@ def increasing_zeros(
     high: Real,
     low_finite: NDArray[np.bool_],
     high_finite: NDArray[np.bool_],
+    unit: float,
 ) -> Real:
-    """Zeros of a function that increases on each interval, from -inf or a finite value to inf or a finite value."""
+    """Zeros of a function that increases on each interval, from -inf or a finite value to inf or a finite value.
+
+    Next to logarithms they are exponentially near the ends; the nearest points are those of the real curves.
+    """
     width = high - low
-    bottom = np.where(low_finite, function(low + _NUDGE * width), -np.inf)
-    top = np.where(high_finite, function(high - _NUDGE * width), np.inf)
+    nudge = math.exp(-END) * np.minimum(width, unit)
+    bottom = np.where(low_finite, function(np.maximum(low + nudge, np.nextafter(low, high))), -np.inf)
+    top = np.where(high_finite, function(np.minimum(high - nudge, np.nextafter(high, low))), np.inf)
     has = (bottom < 0.0) & (top > 0.0)
     low, width = low[has], width[has]
     a, b = np.zeros(low.size), np.ones(low.size)

@@ -20,7 +20,8 @@ import numpy as np
 
 from ..measures.base import Real
 from .gap_search import small_gaps
-from .real_curves import END, REACH, Curves, Flags, Index, Point, Span
+from .real_curves import REACH, Curves, Flags, Index, Point, Span
+from .real_intervals import END
 from .sides import Side
 
 _MARGIN = 1e-11  # T' < 1 - margin: where T' = 1 identically (atoms that only just vanish) rounding must not decide

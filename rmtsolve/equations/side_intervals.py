@@ -75,7 +75,8 @@ def _zeros_of_transform(side: Side, bulks: Real) -> Real:
     pieces = complement(bulks, side.measure.atoms.locations)
     inner = np.isfinite(pieces.low) & np.isfinite(pieces.high)
     low, high, low_bulk, high_bulk = pieces
-    return increasing_zeros(lambda u: side.transforms(u)[0], low[inner], high[inner], low_bulk[inner], high_bulk[inner])
+    low, high, low_bulk, high_bulk = low[inner], high[inner], low_bulk[inner], high_bulk[inner]
+    return increasing_zeros(lambda u: side.transforms(u)[0], low, high, low_bulk, high_bulk, side.radius)
 
 
 def _zeros_of_sum(side: Side, bulks: Real, zeros: Real) -> Real:
@@ -89,7 +90,7 @@ def _zeros_of_sum(side: Side, bulks: Real, zeros: Real) -> Real:
     low = np.where(np.isfinite(pieces.low), pieces.low, -reach)
     high = np.where(np.isfinite(pieces.high), pieces.high, reach)
     open_low, open_high = pieces.low_bulk | ~np.isfinite(pieces.low), pieces.high_bulk | ~np.isfinite(pieces.high)
-    found = increasing_zeros(lambda u: twin.evaluate(u)[0], low, high, open_low, open_high)
+    found = increasing_zeros(lambda u: twin.evaluate(u)[0], low, high, open_low, open_high, side.radius)
     if (side.measure.atoms.locations == 0.0).any():
         found = np.append(found[np.abs(found) > 1e-12 * side.radius], 0.0)
     return np.sort(found)

@@ -36,6 +36,7 @@ from .side_intervals import Poles, poles_of, regular_intervals
 
 _EPS = float(np.finfo(float).eps)
 _BLOCK = 1 << 18  # entries of a points-by-atoms block
+_NEXT = 16.0 * _EPS  # relative step from an end of the law
 _ROUNDED = 1e-14  # of the size of the law: a step beyond the rounding of its ends
 _FAR = 50.0  # beyond this many radii the transforms are summed from moments, where their closed forms cancel
 _FAR_TERMS = 11  # 50^-11 < 1e-18
@@ -237,7 +238,8 @@ class Side:
         z = np.where(lower, z.conj(), z) + 0j
         # at atoms and edges m or m' is infinite, and at 0 some laws have 0/0: the values next to them stand for it
         singular = (z.imag == 0.0) & (np.isin(z.real, self._ends) | (z.real == 0.0))
-        z[singular] += self._step_out(z[singular].real, z[singular].real)
+        x = z[singular].real
+        z[singular] += np.where(x == 0.0, _ROUNDED * (self.radius or 1.0), _NEXT * np.abs(x)) * self._outwards(x, x)
         reach = 4.0 * _FAR * (self.radius + self._spread)
         z = np.where(np.abs(z) <= reach, z, reach)  # beyond, and for nan, the caller has other formulas
         real = not np.iscomplexobj(u)
@@ -248,26 +250,26 @@ class Side:
             near = np.abs(z.real[over] - at) < _ROUNDED * self.radius
             if near.any():
                 over, at = over[near], at[near]
-                moved = at + self._step_out(at, z.real[over])
+                moved = at + _ROUNDED * self.radius * self._outwards(at, z.real[over])
                 m[over], rate[over] = self._both(moved.astype(np.complex128), real)
         m, rate = np.where(np.isnan(u), np.nan, m), np.where(np.isnan(u), np.nan, rate)
         if real:
             return m.real, rate.real
         return np.where(lower, m.conj(), m), np.where(lower, rate.conj(), rate)
 
-    def _step_out(self, at: Real, x: Real) -> Real:
-        """Steps from ends of the law, not into a bulk; from atoms to the side where x is, or away from the mean."""
-        away = np.where(x == at, np.sign(at - self._center), np.sign(x - at))
-        step = np.where(away > 0.0, _ROUNDED, -_ROUNDED)
-        for edges, out in ((self.measure.edges[::2], -_ROUNDED), (self.measure.edges[1::2], _ROUNDED)):
-            step = np.where(np.isin(at, edges), out, step)
-        return step * (self.radius or 1.0)
+    def _outwards(self, at: Real, x: Real) -> Real:
+        """Signs of steps from ends of the law, out of a bulk; from atoms to where x is, or away from the mean."""
+        sign = np.where(np.where(x == at, at - self._center, x - at) > 0.0, 1.0, -1.0)
+        for edges, out in ((self.measure.edges[::2], -1.0), (self.measure.edges[1::2], 1.0)):
+            sign = np.where(np.isin(at, edges), out, sign)
+        return sign
 
     def _both(self, z: Complex, real: bool) -> tuple[Complex, Complex]:
         """m and m' in the closed upper half-plane."""
         both = getattr(self.law, "transforms", None)  # from laws that have them together
         if both is None:
-            return self.law._stieltjes(z), self.law._stieltjes_derivative(z)
+            with np.errstate(all="ignore"):  # a rounding from an end
+                return self.law._stieltjes(z), self.law._stieltjes_derivative(z)
         m, rate = both(z.real if real and isinstance(self.law, SeriesMeasure) else z)
         return m, rate
 

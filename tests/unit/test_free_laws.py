@@ -229,10 +229,13 @@ def test_densities_within_ulps_of_edges():
 
 
 class Mixture(rmt.Measure):
-    """A law of a user: two uniform laws, whose transforms are infinite at their ends."""
+    """A law of a user: two laws, of which the first is uniform, its transform infinite at its ends."""
 
-    parts = ((0.3, rmt.Uniform(9.0, 14.690034915599583)), (0.7, rmt.Uniform(16.0, 16.9)))
-    edges = np.array([9.0, 14.690034915599583, 16.0, 16.9])
+    edges = None
+
+    def __init__(self, weight, one, two):
+        self.parts = ((weight, one), (1.0 - weight, two))
+        self.edges = np.concatenate([one.edges, two.edges])
 
     def _stieltjes(self, z):
         return sum(weight * law._stieltjes(z) for weight, law in self.parts)
@@ -242,8 +245,22 @@ class Mixture(rmt.Measure):
 
 
 def test_a_scale_at_which_ends_are_rounded_changes_nothing():
-    law, other = Mixture(), rmt.MarchenkoPastur(3.0)
+    law = Mixture(0.3, rmt.Uniform(9.0, 14.690034915599583), rmt.Uniform(16.0, 16.9))
+    other = rmt.MarchenkoPastur(3.0)
     edges = rmt.free_add(law, other).edges
     for scale in (0.007706134277737171, 0.007554444422332665, 0.0073595485967939515, 1e3, 1 / 3):
         given = rmt.free_add(law.scaled(scale), other.scaled(scale)).edges
         assert_allclose(given / scale, edges, rtol=1e-10)
+
+
+def test_a_pole_that_is_exponentially_near_a_logarithm():
+    """``1 + u m(u)`` has its zero 7e-14 to the right of the edge 3: there the gap of the product begins."""
+    law = Mixture(0.014, rmt.Uniform(2.0, 3.0), rmt.Semicircle(1.0, 14.0))
+    product = rmt.free_multiply(law, rmt.Uniform(1, 2))
+    assert product.edges.size == 4
+    assert_allclose(product.cdf(product.edges[1]), 0.014, rtol=1e-9)
+    moments = [sum(weight * part.moment(k) for weight, part in law.parts) for k in (1, 2)]
+    means = 1.5, 7.0 / 3.0
+    assert_allclose(product.moment(1), moments[0] * means[0], rtol=1e-10)
+    second = moments[1] * means[0] ** 2 + moments[0] ** 2 * (means[1] - means[0] ** 2)
+    assert_allclose(product.moment(2), second, rtol=1e-9)
