@@ -191,8 +191,8 @@ def covariance_values(points, poles, mass, weights, edges, rest, anchors, ratio,
         inward = x if k % 2 == 0 else -x
         if z.imag == 0.0 and inward < 0.0:
             kind[i] = 1
-    sweep(y, index, kind, poles / unit, weights, shift / unit, anchors, 0.0, False, u, slopes, status, steps, residual,
-          bound)  # fmt: skip
+    sweep(y, index, kind, poles / unit, np.zeros(poles.size), weights, shift / unit, anchors, False, u, slopes, status,
+          steps, residual, bound)  # fmt: skip
     chi = np.empty(r, dtype=np.complex128)
     phi = np.empty(r, dtype=np.complex128)
     distance = np.empty((r, poles.size), dtype=np.complex128)

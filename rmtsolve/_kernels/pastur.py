@@ -86,12 +86,12 @@ def _sizes(re, im, d, v):
 
 
 @kernel
-def _prepare(row, t, w, d, v):
+def _prepare(row, t, t_lo, w, d, v):
     """Fill d and v for one anchor; returns the radius inside which the form without cancellation is used."""
     size = 0.0
     near = np.inf
     for j in range(t.size):
-        d[j] = (row[U] - t[j]) + row[U_LO]
+        d[j] = (row[U] - t[j]) + (row[U_LO] - t_lo[j])
         v[j] = w[j] / (d[j] * d[j])
         size += v[j] / abs(d[j])
         near = min(near, abs(d[j]))
@@ -216,7 +216,7 @@ def curve_point(x, eta, t, w, b):
 
 
 @kernel
-def _bound(y, delta, slope, q1, close, excess, slack, d, v):
+def _bound(y, delta, slope, q1, close, excess, d, v):
     """(relative residual, bound on |u - u*|) at the answer, rounding of the sums included."""
     noise, g, near = _sizes(delta.real, delta.imag, d, v)
     size2 = abs2(delta)
@@ -225,7 +225,7 @@ def _bound(y, delta, slope, q1, close, excess, slack, d, v):
     size = math.hypot(y.real, y.imag)
     if close > 0.0 and size2 < close * close:
         noise = math.hypot(q1.real, q1.imag) * 4.0
-    total = rest + ((4.0 + d.size) * EPS + slack / near) * size2 * noise + 2.0 * EPS * size
+    total = rest + (4.0 + d.size) * EPS * size2 * noise + 2.0 * EPS * size
     total += excess * math.sqrt(size2)
     steep = math.hypot(slope.real, slope.imag)
     bound = np.inf
@@ -238,7 +238,7 @@ def _bound(y, delta, slope, q1, close, excess, slack, d, v):
 
 
 @kernel
-def sweep(y, index, kind, t, w, b, anchors, slack, certify, shift, slopes, status, steps, residual, bound):
+def sweep(y, index, kind, t, t_lo, w, b, anchors, certify, shift, slopes, status, steps, residual, bound):
     """Solve all points; those of one anchor must be consecutive, neighbours in y warm-start each other.
 
     Parameters
@@ -246,8 +246,7 @@ def sweep(y, index, kind, t, w, b, anchors, slack, certify, shift, slopes, statu
     y : (n,) complex, offsets from the anchor, Im y >= 0
     index : (n,) anchor of each point
     kind : (n,) BULK (complex root) or OUTSIDE (real root)
-    t, w, b, anchors : the equation and its table of edges
-    slack : absolute rounding error of the poles t
+    t, t_lo, w, b, anchors : the equation, its poles as unevaluated sums t + t_lo, and its table of edges
     certify : whether to fill slopes, residual and bound
     shift (u - u_e, rounding of u_e included), slopes (F'(u)), status, steps, residual, bound : out, (n,)
     """
@@ -267,7 +266,7 @@ def sweep(y, index, kind, t, w, b, anchors, slack, certify, shift, slopes, statu
         k = index[i]
         row = anchors[k]
         if k != current:
-            close = _prepare(row, t, w, d, v)
+            close = _prepare(row, t, t_lo, w, d, v)
             q0 = row[Q0]
             linear = row[LINEAR]
             current = k
@@ -328,5 +327,5 @@ def sweep(y, index, kind, t, w, b, anchors, slack, certify, shift, slopes, statu
         if certify:
             q1, slope, half = _taylor(delta, d, v, q0, close, linear)
             slopes[i] = slope
-            residual[i], bound[i] = _bound(yi, delta, slope, q1, close, row[EXCESS], slack, d, v)
+            residual[i], bound[i] = _bound(yi, delta, slope, q1, close, row[EXCESS], d, v)
             bound[i] += EPS * math.hypot(row[U] + shift[i].real, shift[i].imag)

@@ -287,11 +287,45 @@ def find_edges(t, h, scale, b, origin, pins, w, w_lo, anchors):
 
 
 @kernel
-def refine_power(at, mass, power, pins, t, w, anchors):
+def _population_sums(at, mass, u, lo):
+    """sum_j mass_j / (u + lo - at_j)^k for k = 1, 2, both as unevaluated sums."""
+    g = 0.0
+    g_lo = 0.0
+    s = 0.0
+    s_lo = 0.0
+    for j in range(at.size):
+        d, d_lo = two_sum(u, -at[j])
+        d, d_lo = two_sum(d, d_lo + lo)
+        r, r_lo = dd_div(mass[j], 0.0, d, d_lo)
+        g, g_lo = dd_add(g, g_lo, r, r_lo)
+        r, r_lo = dd_div(r, r_lo, d, d_lo)
+        s, s_lo = dd_add(s, s_lo, r, r_lo)
+    return g, g_lo, s, s_lo
+
+
+@kernel
+def refine_zeros(at, mass, t, t_lo):
+    """Fill t_lo so that t + t_lo are the zeros of G_H to twice the digits of t."""
+    for j in range(t.size):
+        u = t[j]
+        lo = 0.0
+        for _ in range(3):
+            g, g_lo, s, _ = _population_sums(at, mass, u, lo)
+            move = (g + g_lo) / s
+            if not abs(move) <= 1e-12 * abs(u):
+                break
+            lo += move
+            if abs(move) <= EPS * abs(lo):
+                break
+        t_lo[j] = lo
+
+
+@kernel
+def refine_power(at, mass, power, pins, t, t_lo, w, anchors):
     """Edges of a free power from the atoms of H themselves, F = T u - (T - 1)/G_H(u).
 
-    The poles t and weights w of F are derived numbers, rounded; this puts the critical points and edges right to the
-    last digit again. `pins` are atoms that are critical points, with F = T u there.
+    The poles and weights of F are derived numbers; this puts the critical points and edges right to the last digit
+    again. `pins` are atoms that are critical points, with F = T u there.
     """
     for k in range(anchors.shape[0]):
         row = anchors[k]
@@ -304,17 +338,7 @@ def refine_power(at, mass, power, pins, t, w, anchors):
             row[E], row[E_LO] = two_prod(power, u)
             continue
         for _ in range(6):
-            g = 0.0
-            g_lo = 0.0
-            s = 0.0
-            s_lo = 0.0
-            for j in range(at.size):
-                d, d_lo = two_sum(u, -at[j])
-                d, d_lo = two_sum(d, d_lo + lo)
-                r, r_lo = dd_div(mass[j], 0.0, d, d_lo)
-                g, g_lo = dd_add(g, g_lo, r, r_lo)
-                r, r_lo = dd_div(r, r_lo, d, d_lo)
-                s, s_lo = dd_add(s, s_lo, r, r_lo)
+            g, g_lo, s, s_lo = _population_sums(at, mass, u, lo)
             d, d_lo = two_sum(power, -1.0)
             r, r_lo = dd_div(d, d_lo, g, g_lo)  # (T - 1)/G
             d, d_lo = dd_mul(u, lo, power, 0.0)
@@ -322,12 +346,23 @@ def refine_power(at, mass, power, pins, t, w, anchors):
             d, d_lo = dd_div(r, r_lo, g, g_lo)
             d, d_lo = dd_mul(d, d_lo, s, s_lo)
             d, d_lo = dd_add(power, 0.0, -d, -d_lo)  # F'
-            _, s3, _ = _sums_real(u + lo, t, w)
+            s3 = _curvature(u, lo, t, t_lo, w)
             move = (d + d_lo) / (2.0 * s3)
             if row[CUSP] == 1.0 or not abs(move) <= 1e-6 * (abs(u) + abs(power)):
                 break
             u, lo = dd_add(u, lo, -move, 0.0)
             row[U] = u
             row[U_LO] = lo
+            row[Q0] = _curvature(u, lo, t, t_lo, w)
             if abs(move) <= 1e-18 * abs(u):
                 break
+
+
+@kernel
+def _curvature(u, lo, t, t_lo, w):
+    """F''/2 at u + lo."""
+    total = 0.0
+    for j in range(t.size):
+        d = (u - t[j]) + (lo - t_lo[j])
+        total += w[j] / (d * d * d)
+    return total

@@ -151,9 +151,11 @@ def _edge(equation: CompositionEquation, u: float, walls: list[tuple[float, floa
     pin = equation.pins[np.abs(equation.pins - u) <= 1e-7 * equation.size]
     u = float(pin[0]) if pin.size else u
     distance = min(max(left - u, u - right, 0.0) for left, right in walls)
-    if distance == 0.0:  # an edge of H: F has a limit there, and u = 0 is mapped to 0
+    if distance == 0.0:  # an edge of H: F has a limit there, T u where m_H is infinite, and u = 0 is mapped to 0
         limit = _real(equation, u)[0]
-        return Edge(u, limit if math.isfinite(limit) else 0.0, np.empty(0), 1.0, 0.0)
+        if not math.isfinite(limit):
+            limit = equation.scale * u if equation.kind == "free power" else 0.0
+        return Edge(u, limit, np.empty(0), 1.0, 0.0)
     radius = 0.5 * distance
     around = u + radius * np.exp(2j * np.pi * (np.arange(_NODES) + 0.5) / _NODES)
     value = equation.image(np.where(around.imag < 0.0, around.conj(), around))[0]

@@ -34,6 +34,7 @@ class Table(NamedTuple):
     """The weights and edges of a Pastur equation; one entry of every field but the first an edge."""
 
     weights: Real  # (N,), in units of unit^2
+    pole_rest: Real  # t_j - float(t_j), in units
     critical: Real  # u_e
     edges: Real  # e
     rest: Real  # e - float(e)
@@ -189,10 +190,10 @@ class PasturEquation(Equation):
         n = self.poles.size
         if n == 0:
             none = np.empty(0)
-            return Table(none, none, none, none, none, np.empty(0, dtype=bool), np.empty((0, 8)))
-        from .._kernels.pastur_edges import COLUMNS, find_edges, refine_power
+            return Table(none, none, none, none, none, none, np.empty(0, dtype=bool), np.empty((0, 8)))
+        from .._kernels.pastur_edges import COLUMNS, find_edges, refine_power, refine_zeros
 
-        weights, low = np.empty(n), np.empty(n)
+        weights, pole_rest, low = np.empty(n), np.zeros(n), np.empty(n)
         rows = np.empty((2 * n, COLUMNS))
         unit = self.unit
         poles, pins, coefficients, factor = self.poles / unit, self.pins / unit, self.coefficients, self.scale
@@ -206,13 +207,14 @@ class PasturEquation(Equation):
         rows = rows[:count]
         if self.kind == "free power":
             at, mass = self.population
-            refine_power(at / unit, mass, self.scale, pins, poles, weights, rows)
+            refine_zeros(at / unit, mass, poles, pole_rest)
+            refine_power(at / unit, mass, self.scale, pins, poles, pole_rest, weights, rows)
         if status != 0 or not np.isfinite(rows).all():
             _validate.fail(
                 "population", "within floating-point range after weighting", f"atoms {self.population.locations}",
                 "rescale the atoms towards 1",
             )  # fmt: skip
-        for array in (weights, rows):
+        for array in (weights, pole_rest, rows):
             array.setflags(write=False)
         if (rows[1::2, 2] <= rows[::2, 2]).any():
             _validate.fail(
@@ -221,7 +223,7 @@ class PasturEquation(Equation):
                 "drop atoms of negligible weight, or raise the ratio, variance or exponent",
             )  # fmt: skip
         critical, edges, rest, curvature = unit * rows[:, 0], unit * rows[:, 2], unit * rows[:, 3], rows[:, 4] / unit
-        return Table(weights, critical, edges, rest, curvature, rows[:, 5] == 1.0, rows)
+        return Table(weights, pole_rest, critical, edges, rest, curvature, rows[:, 5] == 1.0, rows)
 
     @cached_property
     def pins(self) -> Real:
@@ -285,8 +287,7 @@ class PasturEquation(Equation):
         poles, shift = self.poles, self.shift
         if unit != 1.0:
             poles, shift, y = poles / unit, shift / unit, y / unit
-        slack = 4.0 * _EPS * float(np.max(np.abs(poles))) if self.kind == "free power" else 0.0
-        equation = (poles, table.weights, shift, table.rows, slack)
+        equation = (poles, table.pole_rest, table.weights, shift, table.rows)
         sweep(y, index, kind, *equation, certify, delta, slope, status, n_steps, residual, bound)
         if unit != 1.0:
             delta, bound = delta * unit, bound * unit

@@ -264,3 +264,18 @@ def test_a_pole_that_is_exponentially_near_a_logarithm():
     assert_allclose(product.moment(1), moments[0] * means[0], rtol=1e-10)
     second = moments[1] * means[0] ** 2 + moments[0] ** 2 * (means[1] - means[0] ** 2)
     assert_allclose(product.moment(2), second, rtol=1e-9)
+
+
+@pytest.mark.parametrize("exponent", [1 + 1e-12, 1 + 1e-9, 1 + 1e-5, 1.001])
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+@pytest.mark.parametrize(
+    "law", [rmt.Discrete([1, 1.0001, 2], [0.4, 0.3, 0.3]), POPULATION, rmt.Uniform(1, 2)], ids=repr
+)
+def test_bounds_of_powers_near_one(law, exponent, scale):
+    """The light bulks lie within rounding of zeros of m; what is solved far from them must not see that."""
+    power = rmt.free_power(law.scaled(scale), exponent)
+    z = np.array([0.87 + 0.013j, 2.5 + 1e-3j, 1.5 + 0.2j]) * scale
+    given = rmt.solve(power.equation, z)
+    exact = rmt.solve(power.equation, z, rmt.HighPrecision(digits=40)).m
+    assert (np.abs(given.m - exact) <= given.error_bound).all()
+    assert_allclose(given.m, exact, rtol=1e-13)

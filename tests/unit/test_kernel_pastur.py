@@ -49,7 +49,8 @@ def solve(t, h, scale, x, eta=0.0, origin=True, pins=NONE, certify=True):
     n = x.size
     delta, slope = np.empty(n, complex), np.empty(n, complex)
     status, steps, residual, bound = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n), np.empty(n)
-    pastur.sweep(y, index, kind, t, weights, shift, rows, 0.0, certify, delta, slope, status, steps, residual, bound)
+    rest = np.zeros(t.size)
+    pastur.sweep(y, index, kind, t, rest, weights, shift, rows, certify, delta, slope, status, steps, residual, bound)
     return rows[index, U] + delta, residual, bound, status, steps
 
 
@@ -155,7 +156,7 @@ def test_edges_of_free_powers(power):
     poles, k = np.array([0.0]), np.array([1.0])
     pins = at[np.abs(power * mass - (power - 1)) < 1e-15]
     weights, rows, _ = edges_of(poles, k, power - 1, origin=False, pins=pins)
-    refine_power(at, mass, power, pins, poles, weights, rows)
+    refine_power(at, mass, power, pins, poles, np.zeros(1), weights, rows)
     assert rows[:, E] == pytest.approx([-2 * math.sqrt(power - 1), 2 * math.sqrt(power - 1)], rel=1e-15)
 
 
