@@ -21,6 +21,7 @@ from .base import Complex, Measure, Real
 from .stieltjes_law import as_law
 
 _MAX_ORDER = 512  # the arithmetic is cubic in the order
+_WORSE = 10.0  # estimated errors fluctuate: by how much they must grow before no larger circle is tried
 
 
 def free_cumulants(moments: Iterable[Any]) -> list[Any]:
@@ -179,12 +180,14 @@ def law_free_cumulants(measure: Measure | Callable[[Any], Any], order: int) -> R
         # noise and aliasing show at the end of the spectrum; kappa_k is hurt by r^-(k-1) times that
         noise = float(np.max(np.abs(coefficients[-n // 4 :]))) + 1e-16 / radius
         doubt = noise * radius ** (1 - min(order, n // 2))
-        if best is not None and doubt > best[0]:
+        if best is not None and doubt > _WORSE * best[0]:
             break
-        best = (doubt, coefficients[:order] * radius ** -np.arange(float(order)))
+        if best is None or doubt < best[0]:
+            best = (doubt, coefficients[:order] * radius ** -np.arange(float(order)))
         radius *= 1.25
         z = _invert(measure, radius * circle, mean + (z - mean) / 1.25)
-    assert best is not None  # the first circle is inside the disc where the inverse exists
+    if best is None:  # the first circle is inside the disc where the inverse exists
+        _validate.fail("measure", "a law whose Stieltjes transform is right to rounding around its support", measure)
     out[1:] = best[1][1:]
     return out
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import _validate
 from ._counting import mass_left
@@ -135,6 +136,13 @@ class StieltjesLaw(Measure):
 
     def _elsewhere(self, z: Complex) -> Complex:
         """m away from atoms."""
+        if self.edges.size == 0:
+            return self._poles(z)
+        far = self._is_far(z)
+        if far.any():
+            m = np.empty_like(z)
+            m[far], m[~far] = self._far_away(z[far], 0), self._elsewhere(z[~far])
+            return m
         real = np.flatnonzero(z.imag == 0.0)
         if real.size == 0:
             return self._above(z)
@@ -149,6 +157,27 @@ class StieltjesLaw(Measure):
     def _real_off_support(self, z: Complex, values: Complex) -> Complex:
         """Values at real points off the support without the imaginary part that their height gave them."""
         return np.where((z.imag == 0.0) & ~self._in_bulk(z.real), values.real + 0j, values)
+
+    # ------------------------------------------------------------------ far away
+    @cached_property
+    def _series(self) -> tuple[float, float, Real]:
+        """(centre, radius, coefficients) of the series in ``radius/(z - centre)``, from a circle twice as wide."""
+        low, high = float(self._stops.min()), float(self._stops.max())
+        centre, radius = 0.5 * (low + high), high - low
+        _, negative = laurent(self._above, np.array([centre]), np.array([radius]), 64)
+        return centre, radius, np.concatenate([[0.0], negative[0].real])
+
+    def _is_far(self, z: Complex) -> NDArray[np.bool_]:
+        """Where many formulas for m cancel, and a series does not."""
+        centre, radius, _ = self._series
+        return np.asarray(np.abs(z - centre) > 2.0 * radius)
+
+    def _far_away(self, z: Complex, order: int) -> Complex:
+        """m (order 0) or m' (order 1) by the series."""
+        centre, radius, series = self._series
+        w = radius / (z - centre)
+        value = np.polynomial.polynomial.polyval(w, series if order == 0 else series * np.arange(series.size))
+        return np.asarray(value if order == 0 else -value * w / radius)
 
     # ------------------------------------------------------------------ next to atoms and edges
     @cached_property
@@ -220,10 +249,12 @@ class StieltjesLaw(Measure):
             if model is None:
                 continue
             distance = (model.at - z.real) * model.inwards
-            near = np.flatnonzero((z.imag == 0.0) & (distance > 0.0) & (distance < model.reach))
-            near = near[~self._in_bulk(z.real[near])]
+            at = (distance == 0.0) & (order == 0)  # the limit, infinite at a hard edge
+            near = np.flatnonzero((z.imag == 0.0) & (at | (distance > 0.0)) & (distance < model.reach))
+            near = near[at[near] | ~self._in_bulk(z.real[near])]
             if near.size:
-                rest = _edge_basis(model.power, distance[near] / model.reach)[order] @ model.outer
+                with np.errstate(all="ignore"):
+                    rest = _edge_basis(model.power, distance[near] / model.reach)[order] @ model.outer
                 rest = rest if order == 0 else -model.inwards / model.reach * rest
                 values[near] = rest + self._poles(z[near], order + 1)
         return values
@@ -237,6 +268,11 @@ class StieltjesLaw(Measure):
         """
         if self.edges.size == 0:
             return self._poles(z, 2)
+        far = self._is_far(z)
+        if far.any():
+            slope = np.empty_like(z)
+            slope[far], slope[~far] = self._far_away(z[far], 1), self._stieltjes_derivative(z[~far])
+            return slope
         radius = 0.5 * np.abs(z[:, None] - self.edges).min(axis=1)
         over = self._in_bulk(z.real) & (z.imag < 0.5 * radius)
         radius = np.where(self._in_bulk(z.real) & ~over, np.minimum(radius, 0.5 * z.imag), radius)

@@ -198,6 +198,36 @@ def test_bulks_far_from_the_mean_make_no_false_bulks():
     assert_allclose(rmt.free_multiply(arcsine, other).edges, [0.990812, 1.7172962, 1.7899101, 54.9465865], atol=1e-6)
 
 
+TEXTBOOK = {  # formulas that cancel far from the law, and inverse square roots
+    "semicircle": (lambda z: (-z + np.sqrt(z - 2) * np.sqrt(z + 2)) / 2, rmt.Semicircle()),
+    "arcsine": (lambda z: -1 / np.sqrt(z - 1) / np.sqrt(z - 3), rmt.Arcsine(1, 3)),
+    "Marchenko-Pastur": (
+        lambda z: (0.5 - z + np.sqrt(z - (1 - 0.5**0.5) ** 2) * np.sqrt(z - (1 + 0.5**0.5) ** 2)) / z,
+        rmt.MarchenkoPastur(0.5),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TEXTBOOK)
+def test_formulas_of_textbooks(name):
+    formula, law = TEXTBOOK[name]
+    given = StieltjesLaw(formula)
+    z = law.edges.mean() + 0.1 * np.ptp(law.edges) * np.array([19 + 1j, 21 + 1j, -300, 1e6j, 1e12 + 1e12j])
+    assert_allclose(given.stieltjes(z), law.stieltjes(z), rtol=1e-13)
+    assert_allclose(given._stieltjes_derivative(z), law._stieltjes_derivative(z), rtol=1e-12)
+    w = np.array([-0.1, 0.1, -0.01, 0.1j, -0.05 + 0.2j, 0.3])
+    assert_allclose(rmt.r_transform(formula, w), rmt.r_transform(law, w), rtol=1e-12, atol=1e-12)
+    known = [law.free_cumulant(k) for k in range(1, 6)]
+    assert_allclose(rmt.law_free_cumulants(formula, 5), known, rtol=1e-12, atol=1e-13)
+
+
+def test_limits_of_the_inverse_are_infinite_at_hard_edges():
+    formula, law = TEXTBOOK["arcsine"]
+    assert_allclose(rmt.r_transform(formula, [-50.0, 1e3]), rmt.r_transform(law, [-50.0, 1e3]), rtol=1e-9)
+    with pytest.raises(rmt.DomainError, match="the limit is 1$"):
+        rmt.r_transform(TEXTBOOK["semicircle"][0], 1.1)
+
+
 LAWS = [rmt.MarchenkoPastur(0.5), rmt.MarchenkoPastur(5.0), rmt.Uniform(1, 2), rmt.Discrete([1, 3])]
 
 
