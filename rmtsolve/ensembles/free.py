@@ -333,6 +333,9 @@ def _known_root(law: Measure, power: float) -> Measure | None:
             return law_of(free_poisson_equation(_population(equation), total), f"free_root({law!r}, {power:g})")
         if equation.kind == "free power" and total >= 1.0:
             return free_power(_population(equation), total)
+        if equation.kind == "deformed wigner":
+            root = _known_root(_population(equation), power)
+            return None if root is None else _add_two(Semicircle(total), root)
     if isinstance(equation, AdditiveEquation):
         roots = [_known_root(side.measure, power) for side in (equation.one, equation.two)]
         if roots[0] is not None and roots[1] is not None:

@@ -17,6 +17,11 @@ from .counts import as_population, finite_population
 
 Real = NDArray[np.float64]
 
+_LEAST, _MOST = (
+    1e-29,
+    1e100,
+)  # of the largest eigenvalue: noise that leaves bulks wider than rounding, and squares finite
+
 
 @dataclass(frozen=True, init=False)
 class InformationPlusNoise(Ensemble):
@@ -63,6 +68,7 @@ class InformationPlusNoise(Ensemble):
         object.__setattr__(self, "population", law)
         object.__setattr__(self, "noise", _validate.positive(noise, "noise"))
         object.__setattr__(self, "ratio", _validate.positive(ratio, "ratio", "it is p/n"))
+        self._check_sizes(float(np.concatenate([law.edges, law.atoms.locations]).max()))
         at, mass = law.atoms
         empty, zero = 1.0 - 1.0 / self.ratio, float(mass[at == 0.0].sum())
         if zero < empty - 1e-12:
@@ -70,6 +76,17 @@ class InformationPlusNoise(Ensemble):
                 "population", f"a law with mass at least 1 - 1/ratio = {empty:.6g} at zero", law,
                 f"it has {zero:.6g} there, but R^T R has rank at most n = p/ratio",
             )  # fmt: skip
+
+    def _check_sizes(self, largest: float) -> None:
+        """Refuse noise that the population, or a population that the noise, does not feel in floating point."""
+        unit = largest or self.noise * self.noise
+        for size in (self.noise * self.noise, self.noise * self.noise * self.ratio):
+            if not _LEAST * unit <= size <= _MOST * unit:
+                _validate.fail(
+                    "noise", f"such that noise^2 and noise^2 ratio are {_LEAST:g} to {_MOST:g} times the population's "
+                    f"largest eigenvalue, {largest:g}", (self.noise, self.ratio),
+                    "drop the smaller part: without noise the law is the population's",
+                )  # fmt: skip
 
     def equation(self) -> InformationNoiseEquation:
         """The self-consistent equation, with state ``sqrt(z) m(z)`` (that of the n x n twin for ratio > 1)."""

@@ -277,7 +277,8 @@ class InformationNoiseEquation(CompositionEquation):
         first = np.where(small, self._share_at_edges[roots.edge] - kappa * roots.rise.real, 1.0 - kappa * inner.real)
         q = first - 1j * (kappa * inner.imag)
         own = (roots.status, roots.n_steps, roots.residual, roots.radius * unit)
-        return Solved((roots.base + roots.delta) * unit, inner / unit, q, roots.slope, *own, roots)
+        with np.errstate(invalid="ignore"):  # roots that were not found, which the status tells
+            return Solved((roots.base + roots.delta) * unit, inner / unit, q, roots.slope, *own, roots)
 
     @cached_property
     def _share_at_edges(self) -> Real:

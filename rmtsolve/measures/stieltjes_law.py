@@ -380,7 +380,7 @@ class StieltjesLaw(Measure):
             )
 
     def _refuse(self, found: str, rule: str = "that of a law of bounded support") -> NoReturn:
-        _validate.fail("transform", rule, self.transform, f"it has {found}")
+        _validate.fail("transform", rule, self, f"it has {found}")
 
 
 def as_law(value: Measure | Callable[[Any], Any], name: str) -> Measure:

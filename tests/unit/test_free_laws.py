@@ -98,6 +98,9 @@ def test_known_roots():
     assert_allclose(few.atoms.weights, 0.25, rtol=1e-14)
     both = rmt.free_root(rmt.free_add(rmt.MarchenkoPastur(0.5), rmt.Kesten(6)), 0.5)
     assert_allclose(both.edges, rmt.free_add(rmt.FreePoisson(1.0, 0.5), rmt.Kesten(3)).edges, rtol=1e-13)
+    noisy = rmt.free_add(rmt.Semicircle(1.0), rmt.free_power(POPULATION, 3.0))
+    exact = rmt.free_add(rmt.Semicircle(0.5), rmt.free_power(POPULATION, 1.5))
+    assert_allclose(rmt.free_root(noisy, 0.5).edges, exact.edges, rtol=1e-13)
     wide = rmt.free_power(rmt.MarchenkoPastur(0.5).series(), 4.0)
     assert_allclose(rmt.free_root(wide, 0.5).edges, rmt.free_power(rmt.MarchenkoPastur(0.5).series(), 2.0).edges)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 import rmtsolve as rmt
 from rmtsolve.measures.moebius import moebius
@@ -155,3 +156,17 @@ def test_moebius_special_maps():
 def test_refusals(build, words):
     with pytest.raises(rmt.DomainError, match=words):
         build()
+
+
+@pytest.mark.parametrize(("noise", "ratio"), [(1e100, 0.5), (1e308, 0.5), (1e-60, 0.5), (1e-308, 0.5), (1.0, 1e-308)])
+def test_noise_that_floating_point_cannot_hold_beside_the_population_is_refused(noise, ratio):
+    with pytest.raises(rmt.DomainError, match=r"^noise must be such that noise\^2"):
+        rmt.InformationPlusNoise([1, 2], noise, ratio)
+
+
+def test_a_pole_at_the_critical_point_gives_no_warning():
+    law = rmt.InformationPlusNoise([1.0], 1.0, 1.0).law()
+    x = np.array([0.1, 0.5, 2.0])
+    levels = law.cdf(x)
+    assert (np.diff(levels) > 0).all()
+    assert_allclose(law.quantile(levels), x, rtol=1e-9)

@@ -224,7 +224,7 @@ def test_formulas_of_textbooks(name):
 def test_limits_of_the_inverse_are_infinite_at_hard_edges():
     formula, law = TEXTBOOK["arcsine"]
     assert_allclose(rmt.r_transform(formula, [-50.0, 1e3]), rmt.r_transform(law, [-50.0, 1e3]), rtol=1e-9)
-    with pytest.raises(rmt.DomainError, match="the limit is 1$"):
+    with pytest.raises(rmt.DomainError, match=r"the limit is 1$"):
         rmt.r_transform(TEXTBOOK["semicircle"][0], 1.1)
 
 
