@@ -16,7 +16,7 @@ from ..measures.image import image
 from .base import Ensemble
 from .letters import Matrix, assemble, check_letters, row_dimensions, sample_letters, self_adjoint_names
 from .one_letter import pencil_of_one
-from .pencil_law import pencil_equation, pencil_law
+from .pencil_law import pencil_equation, pencil_law, without_mixed_null_rows
 from .words import Letter
 
 
@@ -101,7 +101,10 @@ class LinearPencil(Ensemble):
         single = pencil_of_one(self.coefficients, self.letters)
         if single is not None:
             return image(single[0], [self.constant, single[1]], repr(self))
-        return pencil_law(self.equation())
+        dimensions, output = self._dimensions(), self.constant.shape[0]
+        parts = self.constant, self.coefficients
+        turned = without_mixed_null_rows(*parts) if np.ptp(dimensions) == 0.0 else parts
+        return pencil_law(pencil_equation(*turned, self.letters, dimensions, output, repr(self)))
 
     def finite(self, size: int) -> LinearPencil:
         """The pencil whose letters have the ratios and counts of matrices of this size."""

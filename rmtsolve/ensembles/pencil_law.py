@@ -15,6 +15,8 @@ from .covariance import SampleCovariance
 from .letters import Coefficients, Matrix, RectangularIID, is_white
 from .wigner import Wigner
 
+_NULL = 1e-13  # of the size of a matrix: rounding
+
 
 def pencil_equation(
     constant: Matrix,
@@ -118,6 +120,31 @@ def pencil_law(equation: Equation) -> SolvedMeasure:
     if isinstance(equation, MatrixDyson) or (isinstance(equation, FreePencil) and equation.axis is not None):
         return DysonLaw(equation)
     return SolvedMeasure(equation)
+
+
+def without_mixed_null_rows(constant: Matrix, coefficients: Coefficients) -> tuple[Matrix, Coefficients]:
+    """The same pencil in an orthonormal frame where what no letter reaches are rows of their own.
+
+    There Im M is singular in the bulk, in every other frame but for rounding. A frame of rows is left as it is.
+    """
+    stack = np.concatenate(list(coefficients.values()))
+    _, sizes, rows = np.linalg.svd(stack)
+    rank = int(np.count_nonzero(sizes > _NULL * sizes[0]))
+    if rank == sizes.size or np.count_nonzero(stack.any(axis=0)) == rank:
+        return constant, coefficients
+    reached, null = rows[:rank].conj().T, rows[rank:].conj().T
+    null = null @ np.linalg.eigh(null.conj().T @ constant @ null)[1]
+    frame = np.concatenate([reached, null], axis=1)
+
+    def turned(matrix: Matrix) -> Matrix:
+        out = frame.conj().T @ matrix @ frame
+        out[np.abs(out) <= _NULL * np.abs(matrix).max(initial=0.0)] = 0.0
+        return np.asarray(out)
+
+    moved = {key: turned(matrix) for key, matrix in coefficients.items()}
+    for matrix in moved.values():
+        matrix[rank:] = matrix[:, rank:] = 0.0
+    return turned(constant), moved
 
 
 def symmetric_factors(a: Matrix) -> tuple[Matrix, Matrix]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 import rmtsolve as rmt
 from rmtsolve import DomainError
@@ -140,3 +141,29 @@ def test_a_heavy_atom_beside_a_bulk():
 def test_letters_named_like_parameters():
     law = rmt.polynomial_law("expression + self", expression=rmt.Wigner(), self=rmt.Wigner())
     np.testing.assert_allclose(law.edges, [-(8.0**0.5), 8.0**0.5], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("constant", "letters"),
+    [
+        (np.zeros((4, 4)), {"X": np.diag([2.0, 0, 0, 0]), "Y": np.diag([1.0, 1, 0, 0])}),
+        (np.array([[0, 0, 1], [0, 0, 0], [1, 0, 0.5]]), {"X": np.diag([1.0, 0.5, 0]), "Y": np.diag([0, 1.0, 0])}),
+        (np.diag([0, 0, 1.0, 2.0]), {"X": np.diag([1.0, 0.5, 0, 0]), "Y": np.diag([0.3, 1.0, 0, 0])}),
+    ],
+    ids=["atom inside the bulk", "a row that is coupled", "two atoms"],
+)
+def test_a_turned_frame_changes_nothing(constant, letters):
+    """Rows without a letter are mixed with the others: the law is that of the rows."""
+    rng = np.random.default_rng(3)
+    turn = np.linalg.qr(rng.normal(size=constant.shape) + 1j * rng.normal(size=constant.shape))[0]
+    kinds = dict.fromkeys(letters, rmt.Wigner())
+    known = rmt.LinearPencil(constant, letters, **kinds).law()
+    turned = {name: turn @ a @ turn.conj().T for name, a in letters.items()}
+    given = rmt.LinearPencil(turn @ constant @ turn.conj().T, turned, **kinds).law()
+    assert_allclose(given.edges, known.edges, atol=1e-12)
+    assert_allclose(given.atoms.locations, known.atoms.locations, atol=1e-12)
+    assert_allclose(given.atoms.weights, known.atoms.weights, atol=1e-9)
+    x = np.array([-1.3, -0.2, 0.3, 1.1])
+    assert_allclose(given.density(x), known.density(x), atol=1e-10)
+    z = [0.3 + 1e-3j, 5.0 + 1j]
+    assert_allclose(given.stieltjes(z), known.stieltjes(z), rtol=1e-11)
