@@ -16,7 +16,7 @@ from ..measures.image import image
 from .base import Ensemble
 from .letters import Matrix, assemble, check_letters, row_dimensions, sample_letters, self_adjoint_names
 from .one_letter import pencil_of_one
-from .pencil_law import pencil_equation, pencil_law, without_mixed_null_rows
+from .pencil_law import pencil_equation, pencil_law, with_rows_apart
 from .words import Letter
 
 
@@ -77,6 +77,7 @@ class LinearPencil(Ensemble):
         for name, matrix in [("constant", a0), *((n, m) for n, m in table.items() if n in square)]:
             if np.abs(matrix - matrix.conj().T).max() > 1e-12 * np.abs(matrix).max():
                 _validate.fail(name, "given a Hermitian matrix", matrix.tolist())
+            matrix[:] = 0.5 * (matrix + matrix.conj().T)
         full: dict[Letter, Matrix] = {(name, False): matrix for name, matrix in table.items()}
         full |= {(name, True): matrix.conj().T.copy() for name, matrix in table.items() if name not in square}
         for matrix in (a0, *full.values()):
@@ -103,7 +104,7 @@ class LinearPencil(Ensemble):
             return image(single[0], [self.constant, single[1]], repr(self))
         dimensions, output = self._dimensions(), self.constant.shape[0]
         parts = self.constant, self.coefficients
-        turned = without_mixed_null_rows(*parts) if np.ptp(dimensions) == 0.0 else parts
+        turned = with_rows_apart(*parts, self.letters) if np.ptp(dimensions) == 0.0 else parts
         return pencil_law(pencil_equation(*turned, self.letters, dimensions, output, repr(self)))
 
     def finite(self, size: int) -> LinearPencil:

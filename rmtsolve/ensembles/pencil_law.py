@@ -122,29 +122,62 @@ def pencil_law(equation: Equation) -> SolvedMeasure:
     return SolvedMeasure(equation)
 
 
-def without_mixed_null_rows(constant: Matrix, coefficients: Coefficients) -> tuple[Matrix, Coefficients]:
-    """The same pencil in an orthonormal frame where what no letter reaches are rows of their own.
+def with_rows_apart(
+    constant: Matrix, coefficients: Coefficients, letters: Mapping[str, Any]
+) -> tuple[Matrix, Coefficients]:
+    """The same pencil in an orthonormal frame where what no letter without atoms reaches are rows of their own.
 
-    There Im M is singular in the bulk, in every other frame but for rounding. A frame of rows is left as it is.
+    Atoms of the law live there, and Im M is singular; in a frame that mixes such rows with others large and small
+    entries of M are not kept apart, and rounding of the ones is larger than the others. What no letter at all reaches
+    comes last. A frame of rows that are not mixed is left as it is.
     """
-    stack = np.concatenate(list(coefficients.values()))
-    _, sizes, rows = np.linalg.svd(stack)
-    rank = int(np.count_nonzero(sizes > _NULL * sizes[0]))
-    if rank == sizes.size or np.count_nonzero(stack.any(axis=0)) == rank:
+    smooth = [a for (key, _), a in coefficients.items() if not _has_atoms(letters[key])]
+    every = list(coefficients.values())
+    if all(_unmixed(part) for part in (smooth, every)):
         return constant, coefficients
-    reached, null = rows[:rank].conj().T, rows[rank:].conj().T
+    reached, free = _split(smooth, np.eye(constant.shape[0], dtype=np.complex128))
+    partly, null = _split(every, free)
     null = null @ np.linalg.eigh(null.conj().T @ constant @ null)[1]
-    frame = np.concatenate([reached, null], axis=1)
+    frame = np.concatenate([reached, partly, null], axis=1)
 
-    def turned(matrix: Matrix) -> Matrix:
+    def turned(matrix: Matrix, rank: int) -> Matrix:
         out = frame.conj().T @ matrix @ frame
+        if (matrix == matrix.conj().T).all():
+            out = 0.5 * (out + out.conj().T)
         out[np.abs(out) <= _NULL * np.abs(matrix).max(initial=0.0)] = 0.0
+        out[rank:] = out[:, rank:] = 0.0
         return np.asarray(out)
 
-    moved = {key: turned(matrix) for key, matrix in coefficients.items()}
-    for matrix in moved.values():
-        matrix[rank:] = matrix[:, rank:] = 0.0
-    return turned(constant), moved
+    inner, outer = reached.shape[1], frame.shape[1] - null.shape[1]
+    ranks = {key: outer if _has_atoms(letters[key[0]]) else inner for key in coefficients}
+    moved = {key: turned(matrix, ranks[key]) for key, matrix in coefficients.items()}
+    return turned(constant, frame.shape[1]), moved
+
+
+def _has_atoms(letter: Any) -> bool:
+    return isinstance(letter, Discrete) or (
+        isinstance(letter, SampleCovariance) and letter.law().atoms.weights.size > 0
+    )
+
+
+def _unmixed(matrices: list[Matrix]) -> bool:
+    """Whether the rows that matrices reach are as many as their common rank."""
+    if not matrices:
+        return True
+    stack = np.concatenate(matrices)
+    sizes = np.linalg.svd(stack, compute_uv=False)
+    return bool(np.count_nonzero(stack.any(axis=0)) == np.count_nonzero(sizes > _NULL * sizes[0]))
+
+
+def _split(matrices: list[Matrix], space: Matrix) -> tuple[Matrix, Matrix]:
+    """Orthonormal bases of what matrices reach of a space, and of their common null space there."""
+    if not matrices or not space.shape[1]:
+        return space[:, :0], space
+    stack = np.concatenate(matrices) @ space
+    _, sizes, rows = np.linalg.svd(stack)
+    rank = int(np.count_nonzero(sizes > _NULL * max(float(np.linalg.norm(a)) for a in matrices)))
+    basis = space @ rows.conj().T
+    return basis[:, :rank], basis[:, rank:]
 
 
 def symmetric_factors(a: Matrix) -> tuple[Matrix, Matrix]:

@@ -149,14 +149,19 @@ def test_letters_named_like_parameters():
         (np.zeros((4, 4)), {"X": np.diag([2.0, 0, 0, 0]), "Y": np.diag([1.0, 1, 0, 0])}),
         (np.array([[0, 0, 1], [0, 0, 0], [1, 0, 0.5]]), {"X": np.diag([1.0, 0.5, 0]), "Y": np.diag([0, 1.0, 0])}),
         (np.diag([0, 0, 1.0, 2.0]), {"X": np.diag([1.0, 0.5, 0, 0]), "Y": np.diag([0.3, 1.0, 0, 0])}),
+        (
+            np.zeros((3, 3)),
+            {"X": np.diag([1.0, 0, 0]), "S": np.array([[0.1, 0.6, 0.2], [0.6, -0.5, 0.3], [0.2, 0.3, 1]])},
+        ),
+        (np.zeros((3, 3)), {"X": np.diag([1.0, 0, 0]), "S": np.array([[0.1, 0.6, 0], [0.6, -0.5, 0], [0, 0, 0]])}),
     ],
-    ids=["atom inside the bulk", "a row that is coupled", "two atoms"],
+    ids=["atom inside the bulk", "a row that is coupled", "two atoms", "half of a letter", "and no letter"],
 )
 def test_a_turned_frame_changes_nothing(constant, letters):
     """Rows without a letter are mixed with the others: the law is that of the rows."""
     rng = np.random.default_rng(3)
     turn = np.linalg.qr(rng.normal(size=constant.shape) + 1j * rng.normal(size=constant.shape))[0]
-    kinds = dict.fromkeys(letters, rmt.Wigner())
+    kinds = {name: rmt.SampleCovariance([1.0], 4.0) if name == "S" else rmt.Wigner() for name in letters}
     known = rmt.LinearPencil(constant, letters, **kinds).law()
     turned = {name: turn @ a @ turn.conj().T for name, a in letters.items()}
     given = rmt.LinearPencil(turn @ constant @ turn.conj().T, turned, **kinds).law()
