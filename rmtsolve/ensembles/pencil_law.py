@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -85,9 +86,12 @@ def pencil_equation(
         frame, core = symmetric_factors(a)
         new = slice(row, row + core.shape[0])
         # Schur complement: A (x) R.T R = F* C F (x) R.T R; a coloured population goes into the covariance of R
-        base[new, new] = -np.linalg.inv(core) / (letter.population.locations[0] if white else 1.0)
+        largest = float(letter.population.locations[-1])
+        size = float(np.linalg.norm(core, 2)) * largest  # of the letter in the pencil, and then of the new rows
+        lift = size if white else size / math.sqrt(largest)
+        base[new, new] = -lift * lift * (np.linalg.inv(core) / (largest if white else 1.0))
         wide = np.zeros((total, total), dtype=np.complex128)
-        wide[new, : len(sizes)] = frame
+        wide[new, : len(sizes)] = lift * frame
         terms += _rectangular(wide, letter.ratio, 1.0, coloured=not white)
         dimensions[new] = sizes[np.nonzero(np.diag(a @ a))[0][0]] / letter.ratio
         row = new.stop

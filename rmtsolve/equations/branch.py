@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..status import Status
 from .base import Complex
+from .degenerate import is_singular
 from .domains import Domain, contains, real_part, well_inside
 from .iterations import Iterated, anderson, guarded_newton, polish
 from .maps import FlatMap
@@ -114,11 +115,15 @@ def judge(
         inside = contains(domain, zr, sr) & (above | well_inside(domain, zr, sr, tmap.largest(zr, sr)))
         verdict[inside] = Status.CONVERGED
         wrong |= above & ~contains(domain, zr, sr)
+        axis = np.flatnonzero(inside & ~above & ~continued[roots]) if tmap.size > 1 else np.empty(0, dtype=np.int64)
+        if axis.size:  # where it may have a continuum of them
+            singular = is_singular(np.eye(tmap.size) - tmap.accurate_jacobian(zr[axis], sr[axis]))
+            verdict[axis[singular]] = Status.SINGULAR
         if inside.any():
             reasons.append(
                 f"the map sends {domain.value} into itself (checked on sample states), where it has one fixed point"
             )
-    open_cases = np.flatnonzero((verdict != Status.CONVERGED) & ~wrong)
+    open_cases = np.flatnonzero((verdict == Status.NOT_CERTIFIED) & ~wrong)
     stable = np.ones(open_cases.size, dtype=bool)
     on_axis = (zr[open_cases].imag == 0.0) & (tmap.imaginary_share(zr[open_cases], sr[open_cases]) == 0.0)
     if on_axis.any():

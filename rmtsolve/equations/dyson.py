@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from ..measures.base import Atoms
 from .base import Complex, Equation, Real, Sweep
 from .chunks import in_chunks
+from .degenerate import is_singular
 from .dyson_edges import Disc, Support, enclosing_disc, search_support
 from .dyson_layout import Layout, Matrix, covariance_layout
 from .dyson_layout import Term as Term
@@ -227,15 +228,26 @@ class MatrixDyson(Equation):
         offset = self.layout.channel * self.side
         return np.asarray(state[:, offset + self.layout.rows, offset + self.layout.cols])
 
+    def _linearised(self, z: Complex, state: Complex) -> tuple[Complex, Complex, Complex]:
+        """At one point: ``1 - J`` for the unknowns (r, r), the resolvents M_k, and ``M_k S_k M_k`` (atoms, r, K, K)."""
+        lay = self.layout
+        m = np.array(self.resolvents(z, state))[:, 0]
+        moved = m[:, None] @ self.tensors @ m[:, None]
+        mixed = (lay.mix[:, None, :] * moved[:, :, lay.rows, lay.cols]).sum(axis=0).T
+        return np.eye(lay.rows.size) - mixed, m, moved
+
+    def is_degenerate(self, z: Complex, state: Complex) -> NDArray[np.bool_]:
+        """Which states, one after the other, have a singular ``1 - J``."""
+        pairs = zip(z[:, None], state[:, None], strict=True)
+        return np.array([is_singular(self._linearised(*pair)[0][None])[0] for pair in pairs], dtype=bool)
+
     def derivative(self, z: Complex, state: Complex) -> Complex:
         """``m'(z)`` from the states: ``dM_k = M_k (J + S_k[dM]) M_k``."""
         out = np.empty(z.shape, dtype=np.complex128)
         lay = self.layout
         for n in range(z.size):
-            m = np.array(self.resolvents(z[n : n + 1], state[n : n + 1]))[:, 0]
+            matrix, m, moved = self._linearised(z[n : n + 1], state[n : n + 1])
             driven = m @ np.diag(self.spectral) @ m
-            moved = m[:, None] @ self.tensors @ m[:, None]  # (atoms, r, K, K)
-            matrix = np.eye(lay.rows.size) - (lay.mix[:, None, :] * moved[:, :, lay.rows, lay.cols]).sum(axis=0).T
             right = (lay.mix * driven[:, lay.rows, lay.cols]).sum(axis=0)
             ds = np.linalg.solve(matrix, right)
             dm = driven + np.einsum("l,klij->kij", ds, moved)

@@ -28,6 +28,7 @@ from ..measures.base import Atoms
 from ..status import Status
 from .base import Complex, Equation, Real, Sweep
 from .chunks import in_chunks
+from .degenerate import is_singular
 from .dyson_edges import Disc, Support, enclosing_disc, moore_spence, search_support
 
 _TOL = 1e-14
@@ -169,12 +170,19 @@ class VectorDyson(Equation):
         angles = np.arctan2(np.maximum(state.imag, 0.0), state.real)
         return np.asarray((angles - 0.5 * pairs.imag) @ self.masses / np.pi)
 
+    def _linearised(self, state: Complex) -> Complex:
+        """``1 - J`` at one state."""
+        return np.asarray(np.eye(state.size) - (state**2)[:, None] * self.coupling)
+
+    def is_degenerate(self, z: Complex, state: Complex) -> NDArray[np.bool_]:
+        """Which states, one after the other, have a singular ``1 - J``."""
+        return np.array([is_singular(self._linearised(one)[None])[0] for one in state], dtype=bool)
+
     def derivative(self, z: Complex, state: Complex) -> Complex:
         """``m'(z)`` from the states: ``m_i' = m_i^2 (1 + (S m')_i)``."""
         out = np.empty(z.shape, dtype=np.complex128)
         for n in range(z.size):
-            square = state[n] ** 2
-            slope = np.linalg.solve(np.eye(square.size) - square[:, None] * self.coupling, square)
+            slope = np.linalg.solve(self._linearised(state[n]), state[n] ** 2)
             out[n] = (self.weights * slope).sum()
         return out
 

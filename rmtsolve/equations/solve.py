@@ -11,6 +11,7 @@ from .. import _validate
 from ..errors import ConvergenceError
 from ..status import Status
 from .base import Complex, Equation
+from .degenerate import off_the_limit
 from .generic import Solved, solve_generic
 from .methods import Auto, HighPrecision, Method
 from .solution import Solution
@@ -96,6 +97,7 @@ def _dispatch(equation: Equation, z: Complex, method: Method, start: Complex | N
             m = equation.readout(z, swept.state)
         # at atoms and hard edges m is infinite; at z = 0 some families have 0/0
         lost = (swept.status == Status.CONVERGED) & ~np.isfinite(m)
+        lost |= off_the_limit(equation, z, swept)
         swept = swept._replace(status=np.where(lost, int(Status.SINGULAR), swept.status))
         return Solved(*swept, m, equation.method, equation.remarks)
     return solve_generic(equation, z, method, start)

@@ -172,3 +172,23 @@ def test_a_turned_frame_changes_nothing(constant, letters):
     assert_allclose(given.density(x), known.density(x), atol=1e-10)
     z = [0.3 + 1e-3j, 5.0 + 1j]
     assert_allclose(given.stieltjes(z), known.stieltjes(z), rtol=1e-11)
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e-5, 9000.0, 1e6])
+@pytest.mark.parametrize(
+    ("text", "degree", "letters"),
+    [
+        ("S*X*S", 2, lambda s: {"S": rmt.SampleCovariance([s], 0.5), "X": rmt.Wigner()}),
+        ("S*X*S*X*S", 3, lambda s: {"S": rmt.SampleCovariance([s], 0.5), "X": rmt.Wigner()}),
+        ("S*D*S", 2, lambda s: {"S": rmt.SampleCovariance([s], 0.5), "D": rmt.Discrete([-1, 2])}),
+        ("T*X*T", 2, lambda s: {"T": rmt.SampleCovariance(rmt.Discrete([s, 3 * s]), 0.5), "X": rmt.Wigner()}),
+        ("T*S*T", 2, lambda s: {"T": rmt.SampleCovariance(rmt.Discrete([s, 3 * s]), 0.5),
+                                "S": rmt.SampleCovariance([1.0], 0.5)}),
+        ("S + 0.001*X", 1, lambda s: {"S": rmt.SampleCovariance([s], 0.5), "X": rmt.Wigner(s * s)}),
+    ],
+)  # fmt: skip
+def test_the_scale_of_a_covariance_letter_scales_the_law(text, degree, letters, scale):
+    unit, law = (rmt.polynomial_law(text, **letters(s)) for s in (1.0, scale))
+    assert_allclose(law.edges, unit.edges * scale**degree, rtol=1e-9)
+    z = unit.edges[-1] * np.array([0.4 + 0.1j, -0.2 + 1e-3j])
+    assert_allclose(law.stieltjes(z * scale**degree) * scale**degree, unit.stieltjes(z), rtol=1e-10)
