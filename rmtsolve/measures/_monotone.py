@@ -20,6 +20,7 @@ from ._family import Expansion, Family
 from .base import Measure, Real
 
 _EPS = float(np.finfo(float).eps)
+_BESIDE = 1e-15  # of a piece: distance from its ends at which slopes are read
 _KNOTS = 0.5 - 0.5 * np.cos(np.pi * np.arange(33) / 32)
 
 
@@ -120,8 +121,11 @@ class Piece:
             return above, np.asarray(sign * slope[:, self.branch])
 
         points = _newton(excess, low, high, 0.5 * (low + high))
-        last = self.ends[1] - points <= 1e-9 * (self.ends[1] - self.ends[0])
-        return points, self.family.branches(points, before=last)[1][:, self.branch]
+        length = self.ends[1] - self.ends[0]
+        last = self.ends[1] - points <= 1e-9 * length
+        # where branches cross the place is known to rounding: the slope is that of this side
+        inside = np.clip(points, self.ends[0] + _BESIDE * length, self.ends[1] - _BESIDE * length)
+        return points, self.family.branches(inside, before=last)[1][:, self.branch]
 
 
 def _newton(excess: Callable[[Real, NDArray[np.int64]], tuple[Real, Real]], low: Real, high: Real, start: Real) -> Real:

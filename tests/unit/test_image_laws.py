@@ -304,3 +304,11 @@ def test_bad_arguments_are_named():
         assert named in str(caught.value)
     with pytest.raises(rmt.DomainError, match="bounded support"):
         image(rmt.Continuous(lambda x: np.exp(-(x**2)) / np.sqrt(np.pi), (-np.inf, np.inf)), [0, 0, 1])
+
+
+@pytest.mark.parametrize("matrix", [[[1, 2], [2, 1]], [[0, 2, 1], [2, 1, 0], [1, 0, -1]]], ids=str)
+def test_the_density_where_branches_cross(matrix):
+    """All eigenvalues of ``t A`` are 0 at t = 0, where half of them turn."""
+    law = rmt.LinearPencil(np.zeros_like(matrix), {"X": matrix}, X=rmt.Wigner()).law()
+    exact = np.mean(1.0 / np.abs(np.linalg.eigvalsh(matrix))) / np.pi
+    np.testing.assert_allclose(law.density([0.0, 1e-310, -1e-300, 1e-12, -1e-12]), exact, rtol=1e-12)
