@@ -44,8 +44,8 @@ class ConvergenceError(RMTError, RuntimeError):
         residual = float(solution.residual[bad][0]) if count else float("nan")
         super().__init__(
             f"{count} of {total} points{where} failed, first at z={z:.6g}: {first.message} "
-            f"(residual {residual:.1e}); {first.remedy}. Pass throw=False to get the partial solution, "
-            "or read it from this error's .solution"
+            f"(residual {residual:.1e}); {first.remedy}. The partial solution is this error's .solution; "
+            "solve returns it with throw=False"
         )
         self.solution = solution
 

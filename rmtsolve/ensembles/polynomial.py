@@ -24,6 +24,8 @@ from .pencil import finite_letter
 from .pencil_law import pencil_equation, pencil_law
 from .words import Polynomial, degree, parse, require_self_adjoint, spell
 
+_SMALLEST = 1e-150  # of a coefficient, so that squares stay within floating-point range
+
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class MatrixPolynomial(Ensemble):
@@ -61,6 +63,10 @@ class MatrixPolynomial(Ensemble):
         known = check_letters(letters)
         square = self_adjoint_names(known)
         polynomial = parse(expression, known, square)
+        for value in polynomial.values():
+            if value and not _SMALLEST <= abs(value) <= 1.0 / _SMALLEST:
+                rule = f"a polynomial with coefficients of size {_SMALLEST:g} to {1.0 / _SMALLEST:g}"
+                _validate.fail("expression", rule, value, "rescale it")
         used = {name for word in polynomial for name, _ in word}
         require_self_adjoint(polynomial, square)
         object.__setattr__(self, "expression", str(expression))

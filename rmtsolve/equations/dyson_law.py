@@ -115,10 +115,11 @@ class DysonLaw(SolvedMeasure):
         value = np.concatenate([[0.0], np.cumsum(mass[~embedded])])[np.searchsorted(at[~embedded], x, side="right")]
         value = value + self._gap_levels[np.searchsorted(edges, x, side="right") // 2]
         if inside.any():
-            # right-continuous: an atom inside a bulk counts at its own place
+            # right-continuous: an atom inside a bulk counts at its own place, and not left of it
             slack = 1e-13 * self.equation.disc.radius
-            on = (np.abs(x[:, None] - at) <= slack).any(axis=1)
-            nudged = np.where(on, x + 4.0 * slack, x)
+            right = ((x[:, None] >= at) & (x[:, None] <= at + slack)).any(axis=1)
+            left = ((x[:, None] < at) & (x[:, None] >= at - slack)).any(axis=1)
+            nudged = x + 4.0 * slack * (right.astype(float) - left)
             value[inside] = self._closed(nudged[inside])
         return np.asarray(np.clip(value, 0.0, 1.0))
 

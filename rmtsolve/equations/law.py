@@ -26,6 +26,7 @@ _SERIES = 1e-9  # relative error of a series that is used as far as it reaches
 _SHIFT = 4.0 * float(np.finfo(float).eps)  # relative error of an edge
 _LIFT, _SAME = 1e-3, 1e-2  # height that confirms a state on the axis, and relative change over it
 _CUSP_LEVELS, _CUBE_ROOT = 20, 0.005  # heights above a supposed cusp, and how far the power may be from 1/3
+_HOPELESS = 0.1  # doubt of a density over it, from which it is none
 _STEEP = 0.2  # change of log Im m with log Im z that an extrapolation to the axis may leave
 
 
@@ -283,7 +284,7 @@ class SolvedMeasure(Measure):
             doubt = np.minimum(change, doubt)
         # inside a bulk the density is positive, and its level is reached far above the distance to a singular point
         steep = np.abs(np.log(values[-1].imag / values[-2].imag)) > _STEEP * np.log(4.0)
-        lost = inside & (steep | ~(best.imag > 0.0))
+        lost = inside & (steep | ~(best.imag > 0.0) | (doubt > _HOPELESS * np.abs(best.imag)))
         for index in np.flatnonzero(lost):
             value, error = self._at_cusp(float(x[index]), span)
             if np.isfinite(error):

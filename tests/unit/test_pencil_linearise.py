@@ -192,3 +192,18 @@ def test_the_scale_of_a_covariance_letter_scales_the_law(text, degree, letters, 
     assert_allclose(law.edges, unit.edges * scale**degree, rtol=1e-9)
     z = unit.edges[-1] * np.array([0.4 + 0.1j, -0.2 + 1e-3j])
     assert_allclose(law.stieltjes(z * scale**degree) * scale**degree, unit.stieltjes(z), rtol=1e-10)
+
+
+@pytest.mark.parametrize("text", ["X*1e-320", "X*Y + 1e-200*Y*X", "1e200*X + Y"])
+def test_coefficients_out_of_range_are_named(text):
+    with pytest.raises(DomainError, match=r"^expression must be a polynomial with coefficients of size"):
+        rmt.polynomial_law(text, X=rmt.Wigner(), Y=rmt.Wigner())
+
+
+def test_an_atom_inside_a_bulk_counts_at_its_place():
+    """Not left of it, where comparisons with eigenvalues look, too; and beside it no density is made up."""
+    model = rmt.MatrixPolynomial("R*X*R.T", X=rmt.Wigner(), R=rmt.RectangularIID(0.5))
+    law = model.law()
+    assert_allclose(law.cdf([-1e-9, -1e-16, 0.0, 1e-16]), [0.25, 0.25, 0.75, 0.75], atol=1e-8)
+    eigenvalues = np.linalg.eigvalsh(model.sample(200, np.random.default_rng(0)))
+    assert rmt.compare(law, eigenvalues).kolmogorov < 5.0 / 200
