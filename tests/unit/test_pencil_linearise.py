@@ -194,7 +194,7 @@ def test_the_scale_of_a_covariance_letter_scales_the_law(text, degree, letters, 
     assert_allclose(law.stieltjes(z * scale**degree) * scale**degree, unit.stieltjes(z), rtol=1e-10)
 
 
-@pytest.mark.parametrize("text", ["X*1e-320", "X*Y + 1e-200*Y*X", "1e200*X + Y"])
+@pytest.mark.parametrize("text", ["X*1e-320", "X*Y + 1e-200*Y*X", "1e90*X*1e90*X + Y"])
 def test_coefficients_out_of_range_are_named(text):
     with pytest.raises(DomainError, match=r"^expression must be a polynomial with coefficients of size"):
         rmt.polynomial_law(text, X=rmt.Wigner(), Y=rmt.Wigner())
