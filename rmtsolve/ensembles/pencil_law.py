@@ -16,6 +16,7 @@ from .covariance import SampleCovariance
 from .letters import Coefficients, Matrix, RectangularIID, is_white
 from .wigner import Wigner
 
+_MODERATE = 16.0  # sizes of rows that need not be brought to one
 _NULL = 1e-13  # of the size of a matrix: rounding
 
 
@@ -89,6 +90,7 @@ def pencil_equation(
         largest = float(letter.population.locations[-1])
         size = float(np.linalg.norm(core, 2)) * largest  # of the letter in the pencil, and then of the new rows
         lift = size if white else size / math.sqrt(largest)
+        lift = 1.0 if 1.0 / _MODERATE <= lift <= _MODERATE else lift  # the smallest bounds
         base[new, new] = -lift * lift * (np.linalg.inv(core) / (largest if white else 1.0))
         wide = np.zeros((total, total), dtype=np.complex128)
         wide[new, : len(sizes)] = lift * frame
