@@ -29,7 +29,7 @@ def test_homogeneous_pencils_at_zero():
     assert_allclose(law.density([0.0, 1e-10]), law.density(1e-4), rtol=1e-7)
     one = rmt.LinearPencil(np.zeros((3, 3)), {"X": [[0, 2, 1], [2, 1, 0], [1, 0, -1]]}, X=rmt.Wigner()).equation()
     for method in (rmt.Newton(), rmt.HighPrecision(digits=30)):
-        with pytest.raises(rmt.ConvergenceError, match="singular"):
+        with pytest.raises(rmt.ConvergenceError, match=r"singular|could not be proved"):
             rmt.solve(one, 0.0, method)
 
 
