@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _validate
 from ..equations.base import Equation
 from ..measures.base import Measure
+from ..measures.discrete import Discrete
 from ..measures.image import image
 from .base import Ensemble
 from .letters import Matrix, assemble, check_letters, row_dimensions, sample_letters, self_adjoint_names
@@ -99,6 +100,9 @@ class LinearPencil(Ensemble):
 
     def law(self) -> Measure:
         """Limiting spectral law of the block matrix; exact where there is one self-adjoint letter alone."""
+        numbers = [n for n, x in self.letters.items() if isinstance(x, Discrete) and x.locations.size == 1]
+        if numbers:
+            return self._without(numbers)
         single = pencil_of_one(self.coefficients, self.letters)
         if single is not None:
             return image(single[0], [self.constant, single[1]], repr(self))
@@ -106,6 +110,14 @@ class LinearPencil(Ensemble):
         parts = self.constant, self.coefficients
         turned = with_rows_apart(*parts, self.letters) if np.ptp(dimensions) == 0.0 else parts
         return pencil_law(pencil_equation(*turned, self.letters, dimensions, output, repr(self)))
+
+    def _without(self, numbers: list[str]) -> Measure:
+        """The law when letters that are numbers go into the constant."""
+        constant = self.constant + sum(self.letters[n].locations[0] * self.coefficients[n, False] for n in numbers)
+        rest = {n: a for (n, star), a in self.coefficients.items() if not star and n not in numbers}
+        if not rest:
+            return Discrete(np.linalg.eigvalsh(constant))
+        return LinearPencil(constant, rest, **{n: self.letters[n] for n in rest}).law()
 
     def finite(self, size: int) -> LinearPencil:
         """The pencil whose letters have the ratios and counts of matrices of this size."""

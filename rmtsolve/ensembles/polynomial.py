@@ -27,6 +27,19 @@ from .words import Polynomial, degree, parse, require_self_adjoint, spell
 _SMALLEST = 1e-150  # of a coefficient, so that squares stay within floating-point range
 
 
+def _with_shift(polynomial: Polynomial, name: str, shift: float) -> Polynomial:
+    """The polynomial with ``name + shift`` in the place of a letter."""
+    out: dict[Any, complex] = {}
+    for word, value in polynomial.items():
+        parts: list[tuple[Any, complex]] = [((), complex(value))]
+        for letter in word:
+            without = [(head, part * shift) for head, part in parts] if letter[0] == name else []
+            parts = [((*head, letter), part) for head, part in parts] + without
+        for head, part in parts:
+            out[head] = out.get(head, 0.0) + part
+    return out
+
+
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class MatrixPolynomial(Ensemble):
     """A self-adjoint non-commutative polynomial of independent random matrices.
@@ -67,8 +80,12 @@ class MatrixPolynomial(Ensemble):
             if value and not _SMALLEST <= abs(value) <= 1.0 / _SMALLEST:
                 rule = f"a polynomial with coefficients of size {_SMALLEST:g} to {1.0 / _SMALLEST:g}"
                 _validate.fail("expression", rule, value, "rescale it")
-        used = {name for word in polynomial for name, _ in word}
         require_self_adjoint(polynomial, square)
+        for name, letter in known.items():
+            if isinstance(letter, Discrete) and letter.locations.size == 1:  # a number
+                moved = _with_shift(polynomial, name, float(letter.locations[0]))
+                polynomial = {w: value for w, value in moved.items() if value and all(x != name for x, _ in w)}
+        used = {name for word in polynomial for name, _ in word}
         object.__setattr__(self, "expression", str(expression))
         object.__setattr__(self, "letters", {name: letter for name, letter in known.items() if name in used})
         object.__setattr__(self, "_polynomial", polynomial)
@@ -93,7 +110,21 @@ class MatrixPolynomial(Ensemble):
         if not degree(self._polynomial):
             _validate.fail("expression", "a polynomial with at least one letter", self.expression)
         constant, coefficients, sizes = self._pencil()
-        return pencil_equation(constant, coefficients, self.letters, sizes, output=1, name=repr(self))
+        return pencil_equation(constant, coefficients, self._centred(), sizes, output=1, name=repr(self))
+
+    def _centred(self) -> dict[str, Any]:
+        """The letters, a `Discrete` one moved so that its largest atom is at 0 if that changes nothing (commutators).
+
+        The atoms of the law that the largest atom makes then belong to rows of the pencil, not to mixtures of rows.
+        """
+        letters = dict(self.letters)
+        for name, letter in self.letters.items():
+            if isinstance(letter, Discrete):
+                at = float(letter.locations[np.argmax(letter.weights)])
+                moved = _with_shift(self._polynomial, name, at)
+                if all(abs(moved.get(word, 0.0) - self._polynomial.get(word, 0.0)) == 0.0 for word in moved):
+                    letters[name] = Discrete(letter.locations - at, letter.weights)
+        return letters
 
     def law(self) -> Measure:
         """Limiting spectral law; exact where the polynomial is one in a single self-adjoint matrix."""

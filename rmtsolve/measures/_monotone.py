@@ -123,8 +123,8 @@ class Piece:
         points = _newton(excess, low, high, 0.5 * (low + high))
         length = self.ends[1] - self.ends[0]
         last = self.ends[1] - points <= 1e-9 * length
-        # where branches cross the place is known to rounding: the slope is that of this side
-        inside = np.clip(points, self.ends[0] + _BESIDE * length, self.ends[1] - _BESIDE * length)
+        # where branches cross the place is known to rounding: all slopes are those to its right, in the piece
+        inside = np.clip(points + _BESIDE * length, self.ends[0] + _BESIDE * length, self.ends[1] - _BESIDE * length)
         return points, self.family.branches(inside, before=last)[1][:, self.branch]
 
 

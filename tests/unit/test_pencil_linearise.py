@@ -9,6 +9,7 @@ from rmtsolve import DomainError
 from rmtsolve.ensembles.linearise import linearise
 from rmtsolve.ensembles.words import parse, require_self_adjoint
 
+FLIP = np.array([[0, 1], [1, 0]])
 RECTANGULAR = {"R": (5, 3)}  # rows, columns; the other letters are 3 x 3
 
 
@@ -207,3 +208,28 @@ def test_an_atom_inside_a_bulk_counts_at_its_place():
     assert_allclose(law.cdf([-1e-9, -1e-16, 0.0, 1e-16]), [0.25, 0.25, 0.75, 0.75], atol=1e-8)
     eigenvalues = np.linalg.eigvalsh(model.sample(200, np.random.default_rng(0)))
     assert rmt.compare(law, eigenvalues).kolmogorov < 5.0 / 200
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [("X*C*X + Y", "-X*X + Y"), ("C*X + X*C", "-2*X"), ("(X + C)**2", "X*X - 2*X + 1"), ("1j*(C*X - X*C)", "0*X"),
+     ("C*C", "0*X + 1")],
+)  # fmt: skip
+def test_a_fixed_matrix_with_one_eigenvalue_is_a_number(text, plain):
+    letters = {"X": rmt.SampleCovariance([1.0], 0.5), "Y": rmt.Wigner()}
+    law, known = rmt.polynomial_law(text, C=rmt.Discrete([-1.0]), **letters), rmt.polynomial_law(plain, **letters)
+    assert_allclose(law.edges, known.edges, atol=1e-12)
+    assert_allclose(law.atoms.locations, known.atoms.locations, atol=1e-12)
+    pencil = rmt.LinearPencil(np.eye(2), {"C": [[0, 1], [1, 2]], "Y": FLIP}, C=rmt.Discrete([-1.0]), Y=rmt.Wigner())
+    other = rmt.LinearPencil([[1, -1], [-1, -1]], {"Y": FLIP}, Y=rmt.Wigner())
+    assert_allclose(pencil.law().edges, other.law().edges, rtol=1e-12)
+    alone = rmt.LinearPencil(np.eye(2), {"C": FLIP}, C=rmt.Discrete([-1.0])).law()
+    assert_allclose(alone.atoms.locations, [0.0, 2.0], atol=1e-15)
+
+
+@pytest.mark.parametrize("weights", [[0.7, 0.3], [0.3, 0.7], [2 / 3, 1 / 3]])
+def test_commutators_with_projections(weights):
+    law = rmt.polynomial_law("1j*(X*Y - Y*X)", X=rmt.Discrete([-1, 0], weights), Y=rmt.Wigner())
+    known = rmt.free_commutator(rmt.Discrete([-1, 0], weights), rmt.Semicircle())
+    assert_allclose(law.edges, known.edges, rtol=1e-11)
+    assert_allclose(law.atoms.weights, known.atoms.weights, rtol=1e-9)
