@@ -15,6 +15,7 @@ from ..status import Status
 from .dyson_nodes import AxisEquation, fail_at, slopes_at, solve_nodes
 
 _HEIGHTS = 10.0 ** -np.arange(1.5, 9.25, 0.5)  # over the atom, in units of the distance to the next singular point
+_SETTLED = 1e-8  # doubt of a weight that is taken from above
 LIGHTEST = 1e-7  # weight that counts as an atom
 
 
@@ -62,6 +63,9 @@ def jump(equation: AxisEquation, place: float, room: float) -> float:
             if outside.sum() >= 3 or good.sum() >= 6:
                 break
         else:
+            weight = _from_above(equation, place)
+            if np.isfinite(weight):
+                return weight
             fail_at(equation, nodes.x, f"the sides of its atom at {place:.10g}")
         if 2 * outside.sum() >= good.sum():
             sides.append(float(np.median(nodes.level[outside])))
@@ -69,6 +73,25 @@ def jump(equation: AxisEquation, place: float, room: float) -> float:
         inside = nodes.kind == 1
         sides.append(float(extrapolated(np.sqrt(np.abs(nodes.x - place))[inside], nodes.level[inside])))
     return sides[1] - sides[0]
+
+
+def _from_above(equation: AxisEquation, place: float) -> float:
+    """``-z m(place + z)`` for z up the imaginary axis to 0, in powers of ``sqrt(z)``; nan where they do not settle."""
+    eta = equation.disc.scale * 4.0 ** -np.arange(2.0, 16.0)
+    z = np.asarray(place + 1j * eta, dtype=np.complex128)
+    swept = equation.sweep(z)
+    assert swept is not None
+    fine = np.cumprod(swept.status == Status.CONVERGED).astype(bool)
+    values = (-1j * eta * equation.readout(z, swept.state))[fine].real
+    root = np.sqrt(eta[fine])
+    best, doubt = float("nan"), _SETTLED
+    for count in range(5, root.size + 1):
+        part = slice(max(0, count - 9), count)
+        inner = slice(part.start + 1, count)
+        last, before = extrapolated(root[part], values[part]), extrapolated(root[inner], values[inner])
+        if abs(last - before) < doubt:
+            best, doubt = float(last), float(abs(last - before))
+    return best
 
 
 def extrapolated(x: Real, values: Any) -> Any:

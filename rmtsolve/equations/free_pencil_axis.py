@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 
 from ..measures.base import Measure
 from ..measures.discrete import Discrete
+from ..status import Status
 from .base import Complex, Real, Sweep
 from .dyson_edges import enclosing_disc, moore_spence, search_support
-from .dyson_nodes import Disc, Support
+from .dyson_nodes import Disc, Support, fail_at
 from .free_pencil_map import Letter, few_atoms, spectral_points
 from .pastur_law import PasturLaw
 from .stacks import angles_each
@@ -95,7 +96,10 @@ class PencilAxis:
     @cached_property
     def _left_level(self) -> float:
         x = np.array([self.disc.mean - 4.0 * self.disc.radius])
-        return float(self._phase(x, self.equation.sweep(x + 0j).state)[0])
+        swept = self.equation.sweep(x.astype(np.complex128))
+        if swept.status[0] != Status.CONVERGED:
+            fail_at(self, x, "its left end")
+        return float(self._phase(x, swept.state)[0])
 
     def cumulative(self, x: Real, state: Complex) -> Real:
         """Distribution function in closed form, from the states at real x that are neither edges nor atoms."""

@@ -109,7 +109,7 @@ class PencilNewton(PencilMap):
         nearly = flat[(np.abs(self.skew(u)[flat]) <= _NEARLY * yard[flat]).all(axis=1)]
         root, settled = self.real_roots(z[nearly], u[nearly])
         nearly, root = nearly[settled], root[settled]
-        u[nearly], good[nearly] = root, self.inside(1j * self.rate(z[nearly], root), _RAISED)
+        u[nearly], good[nearly] = root, self.rises(z[nearly], root)
         flat = np.setdiff1d(flat, nearly)
         if flat.size == 0:
             return u, good
@@ -151,6 +151,14 @@ class PencilNewton(PencilMap):
     def hermitian(self, u: Complex) -> Complex:
         """Real parts ``(w + w*)/2``, Hermitian to the last bit."""
         return np.concatenate([_flat(0.5 * (b + b.conj().swapaxes(1, 2))) for b in self.blocks(u)], axis=1)
+
+    def rises(self, z: Complex, root: Complex) -> NDArray[np.bool_]:
+        """Whether Hermitian roots increase with z, up to the rounding of the largest rate: some rates have rank one."""
+        rate = self.rate(z, root)
+        unit = np.concatenate([np.eye(block.shape[1]).ravel() for block in self.blocks(rate)])
+        with np.errstate(invalid="ignore"):
+            rate = rate + 64.0 * _EPS * np.abs(rate).max(axis=1, keepdims=True) * unit
+        return self.inside(1j * rate, _RAISED)
 
     def rate(self, z: Complex, u: Complex) -> Complex:
         """Derivative of the solution by z."""

@@ -233,3 +233,19 @@ def test_commutators_with_projections(weights):
     known = rmt.free_commutator(rmt.Discrete([-1, 0], weights), rmt.Semicircle())
     assert_allclose(law.edges, known.edges, rtol=1e-11)
     assert_allclose(law.atoms.weights, known.atoms.weights, rtol=1e-9)
+
+
+def test_a_hard_edge_at_an_atom():
+    """The sides of the atom cannot be solved: its weight is taken from above."""
+    model = rmt.MatrixPolynomial("X*Y*X*Y*X", X=rmt.SampleCovariance([1.0], 1.7), Y=rmt.Wigner())
+    law = model.law()
+    assert_allclose(law.atoms.locations, [0.0])
+    assert_allclose(law.atoms.weights, [1.0 - 1.0 / 1.7], rtol=1e-8)
+    assert_allclose(law.edges[0], 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("text", ["X**3 + Y", "X*X + Y*Y"])
+def test_points_where_rounding_hides_the_branch_are_not_needed(text):
+    population = rmt.Discrete([1, 4])
+    law = rmt.polynomial_law(text, X=rmt.SampleCovariance(population, 0.7), Y=rmt.Discrete([-1, 3]))
+    assert_allclose(law.expect(np.ones_like), 1.0, rtol=1e-9)
