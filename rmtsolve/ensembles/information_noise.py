@@ -17,10 +17,8 @@ from .counts import as_population, finite_population
 
 Real = NDArray[np.float64]
 
-_LEAST, _MOST = (
-    1e-29,
-    1e100,
-)  # of the largest eigenvalue: noise that leaves bulks wider than rounding, and squares finite
+_LEAST = 1e-29  # of the largest eigenvalue: noise that leaves bulks wider than rounding
+_MOST = 1e100  # noise whose squares are finite
 
 
 @dataclass(frozen=True, init=False)

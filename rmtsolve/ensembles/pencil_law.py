@@ -90,7 +90,7 @@ def pencil_equation(
         largest = float(letter.population.locations[-1])
         size = float(np.linalg.norm(core, 2)) * largest  # of the letter in the pencil, and then of the new rows
         lift = size if white else size / math.sqrt(largest)
-        lift = 1.0 if 1.0 / _MODERATE <= lift <= _MODERATE else lift  # the smallest bounds
+        lift = 1.0 if 1.0 / _MODERATE <= lift <= _MODERATE else lift  # one frame for all moderate sizes
         base[new, new] = -lift * lift * (np.linalg.inv(core) / (largest if white else 1.0))
         wide = np.zeros((total, total), dtype=np.complex128)
         wide[new, : len(sizes)] = lift * frame
@@ -131,11 +131,11 @@ def pencil_law(equation: Equation) -> SolvedMeasure:
 def with_rows_apart(
     constant: Matrix, coefficients: Coefficients, letters: Mapping[str, Any]
 ) -> tuple[Matrix, Coefficients]:
-    """The same pencil in an orthonormal frame where what no letter without atoms reaches are rows of their own.
+    """The same pencil in an orthonormal frame where the space that only letters with atoms reach has its own rows.
 
-    Atoms of the law live there, and Im M is singular; in a frame that mixes such rows with others large and small
-    entries of M are not kept apart, and rounding of the ones is larger than the others. What no letter at all reaches
-    comes last. A frame of rows that are not mixed is left as it is.
+    The atoms of the law live there, and Im M is singular. In a frame that mixes such rows with others, the rounding of
+    the large entries of M hides the small ones. The space that no letter reaches comes last. A frame without mixed rows
+    is left as it is.
     """
     smooth = [a for (key, _), a in coefficients.items() if not _has_atoms(letters[key])]
     every = list(coefficients.values())

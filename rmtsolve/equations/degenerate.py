@@ -7,16 +7,20 @@ real axis nothing but the limit from above tells the physical solution. There ``
 
 from __future__ import annotations
 
+from typing import Protocol, cast
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..measures.base import Complex
+from ..status import Status
 from .base import Equation, Sweep
+from .dyson_nodes import AxisEquation
 
 _LOW = 1e-9  # height over the axis, in sizes of the law, below which solutions are looked at
 _HEIGHTS = 1e-3 * 0.5 ** np.arange(7)  # in sizes of the law, from which the limit is extrapolated
 _KNOWN = 1e-6  # relative doubt of a limit that counts
-_SAME = 1e-9
+_SAME = 1e-9  # relative distance from a limit that is none
 _SINGULAR = 3e-8  # smallest over largest singular value: half of the digits of the solution are lost
 
 
@@ -32,6 +36,13 @@ def is_singular(matrices: Complex) -> NDArray[np.bool_]:
     return out
 
 
+class _Asked(AxisEquation, Protocol):
+    """An equation that can tell singular states."""
+
+    def is_degenerate(self, z: Complex, state: Complex) -> NDArray[np.bool_]:
+        """Which states have a singular ``1 - J``."""
+
+
 def off_the_limit(equation: Equation, z: Complex, swept: Sweep) -> NDArray[np.bool_]:
     """Which converged points without a bound are not the limit from above, where that can be told.
 
@@ -39,25 +50,25 @@ def off_the_limit(equation: Equation, z: Complex, swept: Sweep) -> NDArray[np.bo
     power series in the height there, and nothing is said.
     """
     wrong = np.zeros(z.size, dtype=bool)
-    ask = getattr(equation, "is_degenerate", None)
-    if ask is None:
+    if not hasattr(equation, "is_degenerate"):
         return wrong
-    scale = equation.disc.scale  # type: ignore[attr-defined]
-    doubtful = np.flatnonzero((swept.status == 0) & np.isnan(swept.error_bound) & (z.imag < _LOW * scale))
-    doubtful = doubtful[~equation.outside(swept.state[doubtful])]  # type: ignore[attr-defined]
-    doubtful = doubtful[ask(z[doubtful], swept.state[doubtful])]
+    asked = cast("_Asked", equation)
+    scale = asked.disc.scale
+    sure = swept.status == Status.CONVERGED
+    doubtful = np.flatnonzero(sure & np.isnan(swept.error_bound) & (z.imag < _LOW * scale))
+    doubtful = doubtful[~asked.outside(swept.state[doubtful])]
+    doubtful = doubtful[asked.is_degenerate(z[doubtful], swept.state[doubtful])]
     if doubtful.size == 0:
         return wrong
     points = (z[doubtful].real[:, None] + 1j * scale * _HEIGHTS).ravel()
     above = equation.sweep(points)
     assert above is not None
     table = equation.readout(points, above.state).reshape(-1, _HEIGHTS.size).T.copy()
-    previous = table[-1]
-    for k in range(1, _HEIGHTS.size):
+    for k in range(1, _HEIGHTS.size):  # Richardson's scheme in the height
         previous = table[-1].copy()
         table[k:] = (2.0**k * table[k:] - table[k - 1 : -1]) / (2.0**k - 1.0)
     limit, doubt = table[-1], np.abs(table[-1] - previous)
-    solved = (above.status.reshape(-1, _HEIGHTS.size) == 0).all(axis=1)
+    solved = (above.status == Status.CONVERGED).reshape(-1, _HEIGHTS.size).all(axis=1)
     off = np.abs(equation.readout(z[doubtful], swept.state[doubtful]) - limit)
     known = solved & (doubt <= _KNOWN * np.abs(limit))
     wrong[doubtful] = known & (off > 10.0 * doubt + _SAME * np.abs(limit))

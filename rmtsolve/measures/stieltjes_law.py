@@ -295,7 +295,7 @@ class StieltjesLaw(Measure):
         grid = np.concatenate([points * radius for radius in (0.1, 1.0, 10.0)])
         try:
             m = self._above(grid)
-        except Exception as problem:
+        except Exception as problem:  # a user's function may raise anything, which is told in words
             _validate.fail(
                 "transform", "a function of an array of complex points", self.transform, f"it raised {problem!r}"
             )
